@@ -1,0 +1,1 @@
+"""Cases, readers, approvals, leakage, in-silico cohorts."""

@@ -1,0 +1,1 @@
+"""Records of what was computed from what, and the store that keeps them. Knows digests, not medicine."""

@@ -1,0 +1,1 @@
+"""Quantities per case, criteria to verdicts, statistics."""

@@ -1,0 +1,1 @@
+"""Frozen models: ONNX, an external command, predictions on disk; baseline training (extra)."""

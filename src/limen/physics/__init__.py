@@ -1,0 +1,1 @@
+"""Acquisition physics in physical units, on arrays."""

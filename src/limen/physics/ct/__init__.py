@@ -1,0 +1,1 @@
+"""CT: projection, reconstruction, dose."""

@@ -1,0 +1,1 @@
+"""The steps of a run, wiring the rooms to the evidence graph."""
