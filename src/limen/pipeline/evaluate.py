@@ -1,0 +1,323 @@
+"""Evaluate: read, predict, measure, judge and sum up whatever is stale."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from limen.errors import LimenError
+from limen.evidence import Outcome, Record, Store
+from limen.pipeline.errors import ChangedMeanwhile, NothingEvaluated, Unexpected, WorkerDied
+from limen.pipeline.graph import (
+    METHODS,
+    CaseGraph,
+    Chains,
+    Item,
+    State,
+    current_items,
+    failure_of,
+    look_up,
+    measured_item,
+    not_evaluated,
+    summary_inputs,
+    verdicts_inputs,
+)
+from limen.pipeline.tables import write_tables
+from limen.pipeline.work import CaseDone, CaseJob, run_cases
+
+if TYPE_CHECKING:
+    from limen.data import Case
+    from limen.pipeline.product import LoadedSet, Product
+
+_TRY_AGAIN = (WorkerDied, Unexpected)
+
+
+class Progress(Protocol):
+    """What long work tells of itself; the command line draws it."""
+
+    def begin(self, total: int, already: int) -> None: ...
+    def case_done(self, subject: str, error: LimenError | None) -> None: ...
+    def step(self, words: str) -> None: ...
+
+
+class Silent:
+    """No progress shown."""
+
+    def begin(self, total: int, already: int) -> None: ...
+    def case_done(self, subject: str, error: LimenError | None) -> None: ...
+    def step(self, words: str) -> None: ...
+
+
+@dataclass
+class Evaluation:
+    """What a run of ``evaluate`` did and found."""
+
+    summaries: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By data set: the JSON of ``measures.Summary``."""
+    leaks: list[dict[str, Any]] = field(default_factory=list)
+    not_evaluated: dict[str, dict[str, str | None]] = field(default_factory=dict)
+    """By ``DATASET/CASE``: the error, as :meth:`LimenError.as_dict`."""
+    left_out: dict[str, str] = field(default_factory=dict)
+    computed: int = 0
+    """Cases something was computed for in this run."""
+    cases: int = 0
+
+    @property
+    def complete(self) -> bool:
+        return not self.not_evaluated and not self.leaks
+
+
+def evaluate(
+    product: Product, *, workers: int | None = None, progress: Progress | None = None
+) -> Evaluation:
+    """Bring every case's evidence up to date, then the verdicts and summaries.
+
+    Parameters
+    ----------
+    product : Product
+    workers : int, optional
+        Worker processes; default one for each core. Memory: each holds one case as float32 and
+        its label maps (about 4 bytes x voxels x 6).
+    progress : Progress, optional
+
+    Raises
+    ------
+    NothingEvaluated
+        When no case at all could be evaluated; the first reasons are in its text.
+    AnotherRunIsWriting, LimenError
+    """
+    shown = progress or Silent()
+    result = Evaluation()
+    with product.store.writing():
+        graph = CaseGraph(product)
+        planned = _plan(product, graph)
+        jobs = [p.job for p in planned.values()]
+        result.cases = sum(len(s.cases) for s in product.sets.values())
+        result.computed = len(jobs)
+        shown.begin(result.cases, result.cases - len(jobs))
+        for done in run_cases(jobs, workers or os.cpu_count() or 1):
+            _keep(product, graph, planned[done.subject], done)
+            shown.case_done(done.subject, done.error)
+        product.digests.save()
+
+        shown.step("verdicts and summaries")
+        items = current_items(product, graph)
+        for chain in (c for chains in items.values() for c in chains.values()):
+            for item in chain:
+                make_latest(product.store, item)
+        _find_failures(product, items, result)
+        result.leaks = leakage(product, items)
+        for dataset in product.sets.values():
+            if dataset.left_out is not None:
+                result.left_out[dataset.name] = dataset.left_out
+            elif dataset.is_validation:
+                result.summaries[dataset.name] = _sum_up(product, dataset, items)
+        write_tables(product)
+    _refuse_when_empty(result)
+    return result
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """A job, and the digests of its files when it was planned."""
+
+    dataset: LoadedSet
+    case: Case
+    sources: dict[str, str]
+    job: CaseJob
+
+
+def _plan(product: Product, graph: CaseGraph) -> dict[str, _Planned]:
+    """Every case with something stale, by subject."""
+    from limen.evidence import digest_json
+
+    store = product.store
+    model_key = digest_json(graph.model_identity)
+    planned = {}
+    for dataset in product.sets.values():
+        for case in dataset.cases:
+            sources = graph.sources(case)
+            chain = graph.items(dataset, case, sources)
+            kinds = tuple(i.kind for i in chain if not i.is_current)
+            if not kinds or any(i.state is State.refused for i in chain):
+                continue
+            subject = f"{dataset.name}/{case.id}"
+            fresh = {i.kind: i.record for i in chain if i.state is State.fresh and i.record}
+            prediction, measurement = fresh.get("prediction"), fresh.get("measurement")
+            job = CaseJob(
+                subject=subject,
+                case=case,
+                kinds=kinds,
+                declaration=product.declaration,
+                root=product.folder,
+                model_key=model_key,
+                prediction=store.get(prediction.result) if prediction else None,
+                measurement=store.get_json(measurement.result) if measurement else None,
+            )
+            planned[subject] = _Planned(dataset, case, sources, job)
+    return planned
+
+
+def _keep(product: Product, graph: CaseGraph, planned: _Planned, done: CaseDone) -> None:
+    """Keep what came of a job: objects first, then the records that name them.
+
+    The inputs of a later kind are known only when the earlier one is kept, so the chain is
+    looked up again after each, with the digests taken before the work began. When a file moved
+    meanwhile nobody can say which content was read: the work is thrown away.
+    """
+    dataset, case, sources = planned.dataset, planned.case, planned.sources
+    if not graph.unmoved(case, sources):
+        done.results.clear()
+        done.error = ChangedMeanwhile(
+            "a file of the case or of the model changed while it was in work",
+            where=done.subject,
+            mend="let the files rest and run again",
+        )
+        return
+    made = [*done.results, *([done.failed_kind] if done.failed_kind else [])]
+    for kind in made:
+        item = next(i for i in graph.items(dataset, case, sources) if i.kind == kind)
+        assert item.inputs is not None, f"{kind} of {done.subject} has no inputs"
+        outcome = Outcome.done
+        if kind == done.failed_kind:
+            assert done.error is not None
+            again = isinstance(done.error, _TRY_AGAIN)
+            outcome = Outcome.interrupted if again else Outcome.refused
+            digest = product.store.put_json(done.error.as_dict())
+        else:
+            value = done.results[kind]
+            store = product.store
+            digest = store.put(value) if isinstance(value, bytes) else store.put_json(value)
+        add_record(product, kind, done.subject, item.inputs, digest, dataset.origin, outcome)
+
+
+def add_record(
+    product: Product,
+    kind: str,
+    subject: str,
+    inputs: Mapping[str, str],
+    result: str,
+    origin: str | None,
+    outcome: Outcome = Outcome.done,
+) -> None:
+    product.store.add(
+        Record(
+            kind=kind,
+            subject=subject,
+            method=METHODS[kind],
+            inputs=dict(inputs),
+            result=result,
+            outcome=outcome,
+            origin=origin,
+            made_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+    )
+
+
+def make_latest(store: Store, item: Item) -> None:
+    """Let evidence that is fresh again (an input went back to what it was) be the latest."""
+    record = item.record
+    if record is not None and store.latest(item.kind, item.subject) != record:
+        store.add(record)
+
+
+def _find_failures(product: Product, items: Chains, result: Evaluation) -> None:
+    for dataset in product.sets.values():
+        for problem in dataset.problems:
+            result.not_evaluated[f"{dataset.name}/{problem.case}"] = problem.error.as_dict()
+        for case_id, chain in items[dataset.name].items():
+            error = failure_of(product.store, chain)
+            if error is not None:
+                result.not_evaluated[f"{dataset.name}/{case_id}"] = error
+
+
+def leakage_inputs(
+    product: Product, items: Chains
+) -> tuple[dict[str, list[list[str]]], dict[str, str]]:
+    """By use: every readable case with its patient and its fingerprint; and the inputs of it."""
+    from limen.evidence import digest_json
+
+    entries: dict[str, list[list[str]]] = {"development": [], "validation": []}
+    for dataset in product.sets.values():
+        for case in dataset.cases:
+            item = items[dataset.name][case.id][0]
+            if item.state is State.fresh and item.record is not None:
+                entries[dataset.declared.use].append(
+                    [f"{dataset.name}/{case.id}", case.patient, item.record.result]
+                )
+    return entries, {f"{use} cases": digest_json(rows) for use, rows in entries.items()}
+
+
+def leakage(product: Product, items: Chains) -> list[dict[str, Any]]:
+    """Leaks between development and validation; found once for one set of fingerprints."""
+    from limen.data import Fingerprint, find_leaks
+
+    store, name = product.store, product.declaration.product.name
+    entries, inputs = leakage_inputs(product, items)
+    item = look_up(store, "leakage", name, inputs)
+    if item.state is State.fresh and item.record is not None:
+        make_latest(store, item)
+        known: list[dict[str, Any]] = store.get_json(item.record.result)
+        return known
+    sides = {
+        use: [
+            (subject, patient, Fingerprint.from_dict(store.get_json(digest)["fingerprint"]))
+            for subject, patient, digest in rows
+        ]
+        for use, rows in entries.items()
+    }
+    for rows in entries.values():
+        store.put_json(rows)
+    leaks = [leak.as_dict() for leak in find_leaks(sides["development"], sides["validation"])]
+    add_record(product, "leakage", name, inputs, store.put_json(leaks), None)
+    return leaks
+
+
+def _sum_up(product: Product, dataset: LoadedSet, items: Chains) -> dict[str, Any]:
+    """Verdicts of every measured case of a set, and their summary."""
+    from limen.measures import CaseRow, Measurement, judge, summarise
+
+    store, declaration = product.store, product.declaration
+    chains = items[dataset.name]
+    listing, inputs = verdicts_inputs(product, dataset, chains)
+    found = look_up(store, "verdicts", dataset.name, inputs)
+    rows = []
+    for entry in listing:
+        measurement = Measurement.from_dict(store.get_json(entry["measurement"]))
+        verdict = judge(measurement, declaration.criteria, declaration.task)
+        rows.append(CaseRow(entry["case"], entry["patient"], verdict, measurement))
+    if found.state is not State.fresh:
+        store.put_json(listing)
+        verdicts = store.put_json({r.case: r.verdict.as_dict() for r in rows})
+        add_record(product, "verdicts", dataset.name, inputs, verdicts, dataset.origin)
+    else:
+        assert found.record is not None
+        make_latest(store, found)
+        verdicts = found.record.result
+
+    chosen = summary_inputs(product, dataset, chains, verdicts)
+    item = look_up(store, "summary", dataset.name, chosen)
+    if item.state is State.fresh and item.record is not None:
+        make_latest(store, item)
+        summary: dict[str, Any] = store.get_json(item.record.result)
+        return summary
+    missing = not_evaluated(product, dataset, chains)
+    store.put_json(missing)
+    summary = summarise(rows, missing, declaration.risk, declaration.task).as_dict()
+    add_record(product, "summary", dataset.name, chosen, store.put_json(summary), dataset.origin)
+    return summary
+
+
+def _refuse_when_empty(result: Evaluation) -> None:
+    """No case at all could be evaluated: that is wrong input, not an answer."""
+    if not result.not_evaluated or any(s["n_cases"] for s in result.summaries.values()):
+        return
+    first = list(result.not_evaluated.items())[:3]
+    raise NothingEvaluated(
+        "no case could be evaluated",
+        found="; ".join(f"{name}: {error['what']}" for name, error in first),
+        mend=first[0][1].get("mend"),
+    )

@@ -1,0 +1,125 @@
+"""Which evidence is fresh, which is stale, and which changed input made it so."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from limen.pipeline.evaluate import leakage_inputs
+from limen.pipeline.graph import (
+    CaseGraph,
+    Item,
+    State,
+    current_items,
+    failure_of,
+    look_up,
+    summary_inputs,
+    verdicts_inputs,
+)
+
+if TYPE_CHECKING:
+    from limen.pipeline.product import Product
+
+
+@dataclass
+class Status:
+    """The state of a product's evidence."""
+
+    items: list[Item] = field(default_factory=list)
+    not_evaluated: dict[str, dict[str, Any]] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def stale(self) -> list[Item]:
+        return [i for i in self.items if not i.is_current]
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """By kind: how many items are in each state."""
+        table: dict[str, Counter[str]] = {}
+        for item in self.items:
+            table.setdefault(item.kind, Counter())[item.state.value] += 1
+        return {kind: dict(c) for kind, c in table.items()}
+
+    def causes(self) -> dict[str, list[Item]]:
+        """Stale items by what made them so; a stale ancestor is not a cause of its own."""
+        kinds = {i.kind for i in self.items}
+        found: dict[str, list[Item]] = {}
+        for item in self.stale:
+            for cause in item.because:
+                if cause not in kinds:
+                    found.setdefault(cause, []).append(item)
+        return found
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "fresh": not self.stale,
+            "counts": self.counts(),
+            "stale": [
+                {
+                    "kind": i.kind,
+                    "subject": i.subject,
+                    "state": i.state.value,
+                    "because": list(i.because),
+                }
+                for i in self.stale
+            ],
+            "not_evaluated": self.not_evaluated,
+            "left_out": self.left_out,
+        }
+
+
+def status(product: Product) -> Status:
+    """Look at every piece of evidence a product should have. Nothing is computed."""
+    store = product.store
+    graph = CaseGraph(product)
+    chains = current_items(product, graph)
+    result = Status()
+    for dataset in product.sets.values():
+        if dataset.left_out is not None:
+            result.left_out[dataset.name] = dataset.left_out
+            continue
+        for problem in dataset.problems:
+            result.not_evaluated[f"{dataset.name}/{problem.case}"] = problem.error.as_dict()
+        for case_id, chain in chains[dataset.name].items():
+            error = failure_of(store, chain)
+            if error is not None:
+                result.not_evaluated[f"{dataset.name}/{case_id}"] = error
+            # what waits for a refused ancestor will never be made, so it is not stale
+            refused = any(i.state is State.refused for i in chain)
+            result.items += [i for i in chain if i.is_current or not refused]
+    product.digests.save()
+
+    name = product.declaration.product.name
+    result.items.append(look_up(store, "leakage", name, leakage_inputs(product, chains)[1]))
+    tops = []
+    for dataset in product.sets.values():
+        if not dataset.is_validation or dataset.left_out is not None:
+            continue
+        _, inputs = verdicts_inputs(product, dataset, chains[dataset.name])
+        verdicts = look_up(store, "verdicts", dataset.name, inputs)
+        result.items.append(verdicts)
+        if verdicts.record is None:
+            summary = Item("summary", dataset.name, State.stale, because=("verdicts",))
+        else:
+            summary = look_up(
+                store,
+                "summary",
+                dataset.name,
+                summary_inputs(product, dataset, chains[dataset.name], verdicts.record.result),
+            )
+        result.items.append(summary)
+        tops.append(summary)
+    result.items.append(_report(product, name, tops))
+    return result
+
+
+def _report(product: Product, name: str, summaries: list[Item]) -> Item:
+    from limen.pipeline.report import report_inputs
+
+    waiting_for = [s for s in summaries if s.state is not State.fresh]
+    if waiting_for:
+        last = product.store.latest("report", name)
+        state = State.missing if last is None else State.stale
+        return Item("report", name, state, because=("summary",))
+    return look_up(product.store, "report", name, report_inputs(product))
