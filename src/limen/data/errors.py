@@ -43,3 +43,7 @@ class ManifestError(DataError):
 
 class IdentityError(DataError):
     """The pseudonyms cannot be made, for example because the salt is damaged."""
+
+
+class OverlappingLabels(DataError):
+    """Two different labels claim one voxel, which a label map cannot hold."""
