@@ -1,0 +1,39 @@
+"""What can go wrong when measuring: one class per failure that a caller can act on."""
+
+from __future__ import annotations
+
+from limen.errors import LimenError
+
+
+class MeasureError(LimenError):
+    """Something cannot be measured, judged or summed up."""
+
+
+class ShapeMismatch(MeasureError):
+    """Prediction and reference do not have one shape, or are not volumes."""
+
+
+class NotALabelMap(MeasureError):
+    """A label map holds values that are not whole numbers of zero or more."""
+
+
+class UndeclaredValue(MeasureError):
+    """A label map holds a value that the task does not declare."""
+
+
+class BadAffine(MeasureError):
+    """The affine is not a 4 by 4 map from voxels to millimetres with a volume."""
+
+
+class Undefined(MeasureError):
+    """The quantity has no value here, for instance a distance to nothing."""
+
+
+class BadCriterion(MeasureError):
+    """A criterion that this room cannot judge."""
+
+
+class CannotSay(MeasureError):
+    """There is too little to state an interval."""
+
+    exit_code = 1
