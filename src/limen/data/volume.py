@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from limen.data.errors import BadValues
+
 Array = NDArray[Any]
 
 
@@ -82,3 +84,25 @@ class Volume:
 
     values: Array
     geometry: Geometry
+
+
+def require_finite(values: Array, where: str) -> None:
+    """Refuse NaN and infinity, naming how many there are and where the first one is.
+
+    Raises
+    ------
+    BadValues
+    """
+    if values.dtype.kind != "f":
+        return
+    wrong = ~np.isfinite(values)
+    if not wrong.any():
+        return
+    first = np.unravel_index(int(np.argmax(wrong)), values.shape)
+    count = int(wrong.sum())
+    raise BadValues(
+        f"{count} of {values.size} voxels are NaN or infinite",
+        where=where,
+        found=f"{values[first]} at voxel ({', '.join(str(int(i)) for i in first)})",
+        mend="export the image again; Limen does not fill in values",
+    )
