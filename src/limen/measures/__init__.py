@@ -1,1 +1,120 @@
-"""Quantities per case, criteria to verdicts, statistics."""
+"""Quantities per case, criteria to verdicts, statistics.
+
+Works on arrays and geometry and knows nothing of files. Every quantity is defined once, with
+its unit, convention and edge cases; distances are in mm in the patient, volumes in mL. A value
+that is not defined is None with a reason in words, never NaN.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from limen.measures.case import LabelMeasures, LesionMeasures, Measurement, measure_case
+    from limen.measures.distance import hd95_mm
+    from limen.measures.errors import (
+        BadAffine,
+        BadCriterion,
+        CannotSay,
+        MeasureError,
+        NotALabelMap,
+        ShapeMismatch,
+        UndeclaredValue,
+        Undefined,
+    )
+    from limen.measures.intervals import (
+        Interval,
+        bootstrap_mean,
+        bootstrap_ratio,
+        clopper_pearson,
+        clopper_pearson_lower,
+        clopper_pearson_upper,
+        wilson,
+    )
+    from limen.measures.lesions import Lesion, Lesions, find_lesions, match_lesions
+    from limen.measures.overlap import dice, relative_volume_error, volume_error_ml, volume_ml
+    from limen.measures.summary import CaseRow, Figure, Summary, summarise
+    from limen.measures.verdict import CriterionResult, Verdict, judge
+
+_HOME = {
+    "measure_case": "case",
+    "Measurement": "case",
+    "LabelMeasures": "case",
+    "LesionMeasures": "case",
+    "hd95_mm": "distance",
+    "BadAffine": "errors",
+    "BadCriterion": "errors",
+    "CannotSay": "errors",
+    "MeasureError": "errors",
+    "NotALabelMap": "errors",
+    "ShapeMismatch": "errors",
+    "UndeclaredValue": "errors",
+    "Undefined": "errors",
+    "Interval": "intervals",
+    "bootstrap_mean": "intervals",
+    "bootstrap_ratio": "intervals",
+    "clopper_pearson": "intervals",
+    "clopper_pearson_lower": "intervals",
+    "clopper_pearson_upper": "intervals",
+    "wilson": "intervals",
+    "Lesion": "lesions",
+    "Lesions": "lesions",
+    "find_lesions": "lesions",
+    "match_lesions": "lesions",
+    "dice": "overlap",
+    "relative_volume_error": "overlap",
+    "volume_error_ml": "overlap",
+    "volume_ml": "overlap",
+    "CaseRow": "summary",
+    "Figure": "summary",
+    "Summary": "summary",
+    "summarise": "summary",
+    "CriterionResult": "verdict",
+    "Verdict": "verdict",
+    "judge": "verdict",
+}
+
+__all__ = [
+    "BadAffine",
+    "BadCriterion",
+    "CannotSay",
+    "CaseRow",
+    "CriterionResult",
+    "Figure",
+    "Interval",
+    "LabelMeasures",
+    "Lesion",
+    "LesionMeasures",
+    "Lesions",
+    "MeasureError",
+    "Measurement",
+    "NotALabelMap",
+    "ShapeMismatch",
+    "Summary",
+    "UndeclaredValue",
+    "Undefined",
+    "Verdict",
+    "bootstrap_mean",
+    "bootstrap_ratio",
+    "clopper_pearson",
+    "clopper_pearson_lower",
+    "clopper_pearson_upper",
+    "dice",
+    "find_lesions",
+    "hd95_mm",
+    "judge",
+    "match_lesions",
+    "measure_case",
+    "relative_volume_error",
+    "summarise",
+    "volume_error_ml",
+    "volume_ml",
+    "wilson",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(f"limen.measures.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'limen.measures' has no attribute {name!r}")

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from limen.measures.distance import hd95_mm
-from limen.measures.errors import ShapeMismatch, Undefined, UndeclaredValue
-from limen.measures.grid import Array, bounding_box, checked_affine, checked_labels
+from limen.measures.errors import ShapeMismatch, UndeclaredValue, Undefined
+from limen.measures.grid import Array, checked_affine, checked_labels
 from limen.measures.lesions import Kind, Lesion, Lesions, find_lesions, match_pairs, overlaps
 from limen.measures.overlap import dice, relative_volume_error, volume_ml
 from limen.product.declaration import Task
@@ -160,10 +160,6 @@ def measure_case(
 
 
 def _measure_label(name: str, p: Array, r: Array, affine: Array) -> LabelMeasures:
-    box = bounding_box(p | r)
-    if box is not None and 1 not in p.shape:
-        # the same numbers, faster; a grid of one slice keeps its shape, which the surface needs
-        p, r = p[box], r[box]
     undefined: dict[str, str] = {}
     relative = distance = None
     try:
@@ -183,7 +179,7 @@ def _measure_label(name: str, p: Array, r: Array, affine: Array) -> LabelMeasure
         volume_error_ml=volume_p - volume_r,
         relative_volume_error=relative,
         hd95_mm=distance,
-        correct_rejection=box is None,
+        correct_rejection=volume_p == volume_r == 0.0,
         undefined=undefined,
     )
 
@@ -219,7 +215,8 @@ def _side(
     for lesion in lesions:
         matched, overlap = partner.get(lesion.id, (None, None))
         touched = tuple(sorted(others.get(lesion.id, [])))
-        rows.append(LesionMeasures(**vars(lesion), matched=matched, overlap_dice=overlap, overlaps=touched))
+        met: dict[str, Any] = {"matched": matched, "overlap_dice": overlap, "overlaps": touched}
+        rows.append(LesionMeasures(**vars(lesion), **met))
     return tuple(rows)
 
 
@@ -247,7 +244,7 @@ def _plain(lesion: LesionMeasures) -> dict[str, Any]:
 
 
 def _restored(rows: list[Mapping[str, Any]]) -> tuple[LesionMeasures, ...]:
-    return tuple(
-        LesionMeasures(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()})
-        for row in rows
-    )
+    fields: list[dict[str, Any]] = [
+        {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()} for row in rows
+    ]
+    return tuple(LesionMeasures(**f) for f in fields)

@@ -180,7 +180,9 @@ def _sums_by_patient(
 ) -> tuple[Array, Array]:
     top, bottom = np.asarray(numerators, dtype=float), np.asarray(denominators, dtype=float)
     if not len(top) == len(bottom) == len(patients):
-        raise ValueError(f"{len(top)} numerators, {len(bottom)} denominators, {len(patients)} patients")
+        raise ValueError(
+            f"{len(top)} numerators, {len(bottom)} denominators, {len(patients)} patients"
+        )
     if not (np.isfinite(top).all() and np.isfinite(bottom).all()) or (bottom < 0).any():
         raise CannotSay(
             "an interval cannot be said over values that are not finite",
