@@ -1,10 +1,16 @@
-"""A case: one examination of one patient with its reference."""
+"""A case: one examination of one patient with its reference; and a set of cases."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+from limen.data.errors import DataError
+from limen.errors import LimenError
+
+if TYPE_CHECKING:
+    from limen.data.dicom_scan import SeriesFiles
 
 SourceKind = Literal["nifti", "nrrd", "dicom-series", "dicom-seg", "dicom-rtstruct"]
 
@@ -46,3 +52,44 @@ class Case:
     reference: Source | None
     prediction: Source | None = None
     attributes: dict[str, str | float | int | bool] = field(default_factory=dict)
+
+
+class NoReference(DataError):
+    """A case has no reference, so nothing can be measured on it."""
+
+
+class NoImage(DataError):
+    """A reference has no image that it belongs to."""
+
+
+class NoPrediction(DataError):
+    """A case has no prediction among the predictions on disk."""
+
+
+class AmbiguousCase(DataError):
+    """More than one file could be the image or the reference of a case."""
+
+
+@dataclass(frozen=True)
+class CaseProblem:
+    """A case that was found but cannot be used, and why."""
+
+    case: str
+    error: LimenError
+
+
+@dataclass
+class CaseSet:
+    """The cases of one data set, the broken ones apart, and what was assumed to find them.
+
+    ``names`` and ``series`` (by case id) are for matching further files inside this room: a raw
+    file or folder name may identify a patient.
+    """
+
+    cases: list[Case] = field(default_factory=list)
+    problems: list[CaseProblem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    layout: str = ""
+    """How the folder was understood, in words."""
+    names: dict[str, str] = field(default_factory=dict, repr=False)
+    series: dict[str, SeriesFiles] = field(default_factory=dict, repr=False)
