@@ -98,6 +98,13 @@ class Measurement:
         )
 
 
+def measured_labels(task: Task) -> list[str]:
+    """Names of the labels a case of this task is measured by; see :func:`measure_case`."""
+    if task.reference == "instances" and len(task.labels) != 1:
+        return ["lesion"]
+    return list(task.labels)
+
+
 def measure_case(
     prediction: ArrayLike, reference: ArrayLike, affine_mm: ArrayLike, task: Task
 ) -> Measurement:
@@ -140,8 +147,7 @@ def measure_case(
         )
     p, r = _without_ignored(p, task), _without_ignored(r, task)
     if task.reference == "instances":
-        name = next(iter(task.labels)) if len(task.labels) == 1 else "lesion"
-        sides = {name: (p != 0, r != 0)}
+        sides = {measured_labels(task)[0]: (p != 0, r != 0)}
     else:
         _check_declared(p, task, "prediction")
         _check_declared(r, task, "reference")
@@ -153,7 +159,7 @@ def measure_case(
     names: str | dict[int, str] = {value: name for name, value in task.labels.items()}
     kind: Kind = "mask"
     if task.reference == "instances":
-        names, kind = next(iter(sides)), "instances"
+        names, kind = measured_labels(task)[0], "instances"
     found = find_lesions(p, affine, names, "mask")
     true = find_lesions(r, affine, names, kind)
     return Measurement(task.kind, labels, *_matched(true, found))

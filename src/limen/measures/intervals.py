@@ -157,10 +157,11 @@ def bootstrap_ratio(
             found=f"{n} patients",
             mend=f"the bootstrap over patients needs {MIN_PATIENTS} or more",
         )
-    if np.ptp(top / bottom) == 0:
+    ratios = top / bottom
+    if np.ptp(ratios) <= 1e-12 * np.abs(ratios).max():
         raise CannotSay(
             f"an interval cannot be said: all {n} patients have the same value",
-            found=f"{top[0] / bottom[0]:g} in each",
+            found=f"{ratios[0]:g} in each",
             mend="read the exact interval of the number of patients beside it",
         )
     rng = np.random.default_rng(seed)

@@ -13,15 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from limen.measures.case import LabelMeasures, Measurement
+from limen.measures.case import LabelMeasures, Measurement, measured_labels
 from limen.measures.errors import CannotSay
 from limen.measures.intervals import (
     Interval,
     bootstrap_ratio,
     clopper_pearson,
-    clopper_pearson_lower,
-    clopper_pearson_upper,
 )
+from limen.measures.risk import RiskAnswer, answer_risk
 from limen.measures.verdict import Verdict, false_marks, missed_lesions
 from limen.product.declaration import Risk, Task
 
@@ -74,24 +73,6 @@ class Figure:
     n_patients: int
     method: str | None
     cannot_say: str | None
-
-
-@dataclass(frozen=True)
-class RiskAnswer:
-    """Whether the declared risk is met.
-
-    ``met`` is "yes" when the exact one-sided upper limit of the failure rate, with every
-    patient that was not evaluated counted as failing, is at most the declared rate; "no" when
-    the exact lower limit, with those counted as passing, is above it; else "cannot tell", and
-    ``more_patients`` further patients without a failure would make it a yes.
-    """
-
-    failure_rate: float
-    confidence: float
-    upper_limit: float | None
-    met: str
-    more_patients: int | None
-    in_words: str
 
 
 @dataclass(frozen=True)
@@ -212,7 +193,7 @@ def summarise(
         ),
         failure_rate=level.share_of_patients(len(failed), len(seen)),
         failure_rate_at_worst=level.share_of_patients(len(failed | unseen), len(everyone)),
-        risk=_answer_risk(risk, len(failed), len(failed | unseen), len(everyone)),
+        risk=answer_risk(risk, len(failed), len(failed | unseen), len(everyone)),
         sensitivity=tuple(
             _sensitivity(rows, *group, level) for group in _groups(rows, "missed_lesions")
         )
@@ -223,7 +204,7 @@ def summarise(
         )
         if lesions
         else (),
-        labels=tuple(_label(rows, not_evaluated, name, level) for name in _label_names(rows)),
+        labels=tuple(_label(rows, not_evaluated, name, level) for name in measured_labels(task)),
     )
 
 
@@ -294,50 +275,6 @@ class _Level:
         )
 
 
-def _answer_risk(risk: Risk, failed: int, failed_at_worst: int, n: int) -> RiskAnswer:
-    rate, sure = risk.failure_rate, risk.confidence
-    declared = f"declared is at most {rate:.3g} of patients failing, with {sure:.3g} confidence"
-    if n == 0:
-        more = _failure_free_patients(0, 0, rate, sure)
-        words = (
-            f"Cannot tell: there are no patients; {declared}, which takes {more} without failure."
-        )
-        return RiskAnswer(rate, sure, None, "cannot tell", more, words)
-    upper = clopper_pearson_upper(failed_at_worst, n, sure)
-    counted = f"{failed_at_worst} of {n} patients fail"
-    if failed_at_worst > failed:
-        counted += f" ({failed_at_worst - failed} of them not evaluated, counted as failing)"
-    if upper <= rate:
-        words = f"Met: {counted}, so the rate is at most {upper:.3g}; {declared}."
-        return RiskAnswer(rate, sure, upper, "yes", 0, words)
-    lower = clopper_pearson_lower(failed, n, sure)
-    if lower > rate:
-        words = f"Not met: {counted}, so the rate is at least {lower:.3g}; {declared}."
-        return RiskAnswer(rate, sure, upper, "no", None, words)
-    more = _failure_free_patients(failed_at_worst, n, rate, sure)
-    words = (
-        f"Cannot tell: {counted}, so the rate may be as high as {upper:.3g}; {declared}. "
-        f"It would take {more} more patients without a failure."
-    )
-    return RiskAnswer(rate, sure, upper, "cannot tell", more, words)
-
-
-def _failure_free_patients(failed: int, n: int, rate: float, confidence: float) -> int:
-    """Fewest further patients, none failing, that bring the upper limit down to the rate."""
-
-    def enough(more: int) -> bool:
-        return n + more > 0 and clopper_pearson_upper(failed, n + more, confidence) <= rate
-
-    high = 1
-    while not enough(high):
-        high *= 2
-    low = 0
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high
-
-
 def _groups(rows: Sequence[CaseRow], measure: str) -> list[tuple[str | None, float]]:
     """Label and size limit of each row of a table: all sizes first, then as the criteria say."""
     declared = {
@@ -390,10 +327,6 @@ def _false_marks(
         per_case=level.mean(marks, patients, "marks per case"),
         patients_without=level.share_of_patients(len(everyone) - len(marked), len(everyone)),
     )
-
-
-def _label_names(rows: Sequence[CaseRow]) -> list[str]:
-    return list(dict.fromkeys(m.label for r in rows for m in r.measurement.labels))
 
 
 def _label(
