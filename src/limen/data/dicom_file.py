@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.multival import MultiValue
 from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.utils import pixel_array
 from pydicom.uid import UID
 
 from limen.data.errors import BadValues, BrokenSeries, UnreadableFile
@@ -177,7 +178,8 @@ def decode_pixels(data: Dataset, where: str, *, which: str) -> Array:
     syntax = _transfer_syntax(data)
     _require_decoder(syntax, where, which)
     try:
-        stored = data.pixel_array
+        # Unused bits are looked at below; pydicom would drop what lies in them without a word.
+        stored = pixel_array(data, correct_unused_bits=False)
     except Exception as error:
         raise UnreadableFile(
             f"the pixel data of {which} is truncated or damaged",

@@ -16,6 +16,7 @@ from limen.data.dicom_labels import (
     require_frame_of_reference,
     require_no_overlap,
 )
+from limen.data.dicom_stack import place_tolerance_mm
 from limen.data.errors import BadValues, GeometryMismatch, UnreadableFile
 from limen.data.volume import Array, Geometry, Volume
 
@@ -171,8 +172,9 @@ def _slice_of(voxels: Array, geometry: Geometry, which: str, where: str) -> int:
     mend = "give the structure set drawn on this very series; Limen does not resample references"
     height = voxels[:, 2]
     k = int(np.round(np.median(height)))
-    # Writers round points to a tenth of a millimetre at worst.
-    allowed = max(0.1, 0.11 / geometry.spacing_mm[2])
+    # Writers round points to a tenth of a millimetre at worst; slices may lie off their places.
+    step_mm = geometry.spacing_mm[2]
+    allowed = max(0.1, min(0.25, (0.05 + place_tolerance_mm(step_mm)) / step_mm))
     if np.ptp(height) > 2 * allowed:
         raise GeometryMismatch(
             f"{which} does not lie in one slice of the image",

@@ -24,6 +24,7 @@ from limen.data.dicom_labels import (
     require_frame_of_reference,
     require_no_overlap,
 )
+from limen.data.dicom_stack import place_tolerance_mm
 from limen.data.errors import GeometryMismatch, UndeclaredLabel, UnreadableFile
 from limen.data.volume import Array, Geometry, Volume
 
@@ -45,7 +46,8 @@ def read_seg(
 
     Every frame is placed by its own position and orientation, so the order of frames, reversed
     or flipped planes and omitted empty frames do not matter. Nothing is resampled: the pixels
-    of a frame must be voxels of the image (within a tenth of a voxel).
+    of a frame must be voxels of the image (within a tenth of a voxel,
+    or what ``read_series`` allows slices to lie off their places).
 
     Parameters
     ----------
@@ -210,7 +212,7 @@ def _pixel_to_voxel(
     ).T
     off = np.abs((exact - nearest) @ corners).max(axis=1)
     # Slices may lie a little off the equally spaced grid, see read_series.
-    allowed = np.maximum(0.1, 0.06 / np.array(geometry.spacing_mm))
+    allowed = [max(0.1, place_tolerance_mm(mm) / mm + 0.01) for mm in geometry.spacing_mm]
     steps = np.abs(nearest[:, :2]).sum(axis=0)
     if (off > allowed).any() or not (steps == 1).all():
         raise GeometryMismatch(

@@ -201,8 +201,8 @@ def looks_like_code(name: str) -> bool:
 
     ``case3``, ``patient_012``, ``LIDC-IDRI-0001``, ``image.nii.gz`` and ``ct`` are;
     ``Kim_Cheolsu``, ``case_Kim``, ``19610412`` (six digits and more may be a birth date or a
-    hospital number) are not. Every run of letters must be a known word, a single letter, or
-    three to six consonants (``XYZ`` style abbreviations; a person's name has a vowel).
+    hospital number) are not. Every run of letters must be a known word, a single Latin letter, or
+    three to six consonants (``NSCLC``; almost every person's name has a vowel or a y).
     """
     if _OWN_PSEUDONYM.fullmatch(name):
         return True
@@ -213,10 +213,12 @@ def looks_like_code(name: str) -> bool:
     if digits > 9 or any(len(run) > 5 for run in runs if run.isdecimal()):
         return False
     words = [run for run in runs if not run.isdecimal()]
-    if sum(len(word) == 1 for word in words) > 2:
+    # A single CJK or Hangul character may be a whole family name.
+    letters = [word for word in words if len(word) == 1 and word.isascii()]
+    if len(letters) > 2:
         return False
     return all(
-        word in _WORDS or len(word) == 1 or _CONSONANTS_ONLY.fullmatch(word) for word in words
+        word in _WORDS or word in letters or _CONSONANTS_ONLY.fullmatch(word) for word in words
     )
 
 
