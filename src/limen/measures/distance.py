@@ -25,6 +25,7 @@ def surface(mask: Mask, flat_axes: tuple[bool, bool, bool] | None = None) -> Mas
         single slice has its outline as surface and not its whole area. Default: from the shape.
     """
     flat = flat_axes or (mask.shape[0] == 1, mask.shape[1] == 1, mask.shape[2] == 1)
+    mask = np.ascontiguousarray(mask)  # Fortran order (NIfTI) is several times slower here
     core = mask.copy()
     for axis in range(3):
         if flat[axis]:

@@ -47,8 +47,9 @@ class Lesion:
     long_axis_mm : float
         Largest extent in any one slice (i, j) of the lesion, the RECIST long axis measured by
         machine. Taken between outlines that run halfway between the last voxel inside and the
-        first outside, as scikit-image's ``feret_diameter_max``; one voxel has the length of
-        its longer in-plane side.
+        first outside (marching squares at 1/2); one voxel has the length of its longer in-plane
+        side. scikit-image's ``feret_diameter_max`` fills the convex hull first and can be a
+        fraction of a voxel larger.
     centroid_lps_mm : (float, float, float)
         Mean position of its voxel centres.
     bbox_start_ijk, bbox_stop_ijk : (int, int, int)
