@@ -245,9 +245,15 @@ def _transfer_syntax(data: Dataset) -> UID:
 
 
 def _require_decoder(syntax: UID, where: str, which: str) -> None:
+    if syntax.is_private or not syntax.is_transfer_syntax:
+        raise UnreadableFile(
+            f"the header of {which} does not name a transfer syntax of the standard",
+            where=where,
+            mend="export it again from the archive",
+        )
     if not syntax.is_encapsulated:
         return
-    package = "a viewer or gdcmconv can store it uncompressed"
+    package = "store it uncompressed with a DICOM tool"
     try:
         decoder = get_decoder(syntax)
         if decoder.is_available:
@@ -271,7 +277,10 @@ def _pixel_shortage(data: Dataset, syntax: UID) -> str | None:
         return None
     frames = int(number(data, "NumberOfFrames") or 1)
     expected = math.ceil(math.prod(int(b or 0) for b in bits) * frames / 8)
-    found = len(data.PixelData)
+    try:
+        found = len(data.PixelData)
+    except Exception:
+        return None
     return f"{found} of {expected} bytes" if found < expected else None
 
 

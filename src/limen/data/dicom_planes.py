@@ -10,7 +10,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from limen.data.dicom_file import items, number, numbers, text
-from limen.data.errors import BadValues, BrokenSeries, SpacingMissing
+from limen.data.errors import BadValues, BrokenSeries, SpacingMissing, UnreadableFile
 from limen.data.volume import Array
 
 # What may tell apart several images at one position, with the words for it.
@@ -78,7 +78,15 @@ def planes_of(header: Dataset, file: int, which: str, where: str) -> list[Plane]
     shared = items(header, "SharedFunctionalGroupsSequence")[:1]
     planes = []
     for n, own in enumerate(per_frame):
-        layers = [_group_item for group in (own, *shared) for _group_item in _group_items(group)]
+        try:
+            layers = [item for group in (own, *shared) for item in _group_items(group)]
+        except Exception as error:
+            raise UnreadableFile(
+                f"the description of frame {n + 1} of {which} is damaged",
+                where=where,
+                found=type(error).__name__,
+                mend="export it again from the archive",
+            ) from None
         planes.append(
             _plane(header, [*layers, header], file, n, f"frame {n + 1} of {which}", where)
         )
