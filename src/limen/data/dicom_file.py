@@ -108,17 +108,21 @@ def open_dicom(
     return data
 
 
-def text(data: Dataset, keyword: str) -> str:
-    """An element as text; empty if absent or unreadable; several values joined by ``\\``."""
+def text(data: Dataset, keyword: str, *, as_is: bool = False) -> str:
+    """An element as text; empty if absent or unreadable; several values joined by ``\\``.
+
+    A value with control characters is unreadable too, unless it is wanted ``as_is``: a damaged
+    length makes an element swallow the ones behind it, the patient's name among them.
+    """
     try:
         value = data.get(keyword)
     except Exception:
         return ""
     if value is None:
         return ""
-    if isinstance(value, MultiValue | list | tuple):
-        return "\\".join(str(part).strip(" \0") for part in value)
-    return str(value).strip(" \0")
+    parts = value if isinstance(value, MultiValue | list | tuple) else [value]
+    joined = "\\".join(str(part).strip(" \0\t\r\n") for part in parts)
+    return joined if as_is or joined.isprintable() else ""
 
 
 def numbers(data: Dataset, keyword: str) -> tuple[float, ...] | None:
@@ -241,7 +245,7 @@ def _transfer_syntax(data: Dataset) -> UID:
         if getattr(data, "file_meta", None) is None:
             data.file_meta = pydicom.dataset.FileMetaDataset()
         data.file_meta.TransferSyntaxUID = syntax
-    return UID(syntax)
+    return UID(str(syntax))
 
 
 def _require_decoder(syntax: UID, where: str, which: str) -> None:

@@ -70,24 +70,26 @@ def identity_tokens(header: Dataset) -> frozenset[str]:
     found: set[str] = set()
     removed = text(header, "PatientIdentityRemoved").upper() == "YES"
     for keyword in _NAMES:
-        name = text(header, keyword)
+        name = text(header, keyword, as_is=True)
         if removed and looks_like_code(name):
             continue
         found.add(name)
         found.update(re.split(r"[\W_]+", name))
-    patient_ids = [text(item, "PatientID") for item in items(header, "OtherPatientIDsSequence")]
-    for value in [*(text(header, keyword) for keyword in _NUMBERS), *patient_ids]:
+    patient_ids = [
+        text(item, "PatientID", as_is=True) for item in items(header, "OtherPatientIDsSequence")
+    ]
+    for value in [*(text(header, keyword, as_is=True) for keyword in _NUMBERS), *patient_ids]:
         if removed and looks_like_code(value):
             continue
         found.add(value)
         # Parts of an identifier are common words and short numbers; only long ones tell.
         found.update(part for part in re.split(r"[\W_]+", value) if len(part) >= 5)
     for keyword in _DATES:
-        date = re.sub(r"\D", "", text(header, keyword))
+        date = re.sub(r"\D", "", text(header, keyword, as_is=True))
         if len(date) == 8:
             year, month, day = date[:4], date[4:6], date[6:]
             found.update((date, date[2:], day + month + year, month + day + year))
-    found.update(text(header, keyword) for keyword in _UIDS)
+    found.update(text(header, keyword, as_is=True) for keyword in _UIDS)
     return frozenset(token for token in found if len(token) >= 2)
 
 
