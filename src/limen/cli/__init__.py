@@ -1,7 +1,10 @@
-"""The command line, one file per group of verbs."""
+"""The command line, one file per group of verbs; a thin layer over Python."""
+
+from __future__ import annotations
 
 
 def main() -> None:
-    from limen.cli.app import app
+    """Entry point of ``limen``."""
+    from limen.cli.app import start
 
-    app()
+    start()

@@ -20,7 +20,6 @@ from limen.pipeline.graph import (
     current_items,
     failure_of,
     look_up,
-    measured_item,
     not_evaluated,
     summary_inputs,
     verdicts_inputs,

@@ -1,0 +1,92 @@
+"""The ``limen`` command: its verbs, and what becomes of errors.
+
+Exit status: 0 done; 1 the answer is no (refused, stale, incomplete); 2 the input is wrong;
+70 a defect of Limen itself; 130 stopped by the user.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from limen.cli import example_verbs, product_verbs, run_verbs
+from limen.errors import LimenError
+
+app = typer.Typer(
+    name="limen",
+    help="Find, certify and enforce the threshold under which a medical-imaging model can no "
+    "longer be trusted.\n\nStart with `limen demo`, or with your own data: "
+    "`limen new DIR --images A --references B --onnx M`, then `limen run DIR`.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+product_verbs.add_to(app)
+run_verbs.add_to(app)
+example_verbs.add_to(app)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        import limen
+
+        typer.echo(f"limen {limen.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+    ] = False,
+) -> None:
+    """Options that stand before the verb."""
+
+
+def start() -> None:
+    """Run the command line; every failure ends in one message and an exit status."""
+    from limen.cli.show import error_out
+
+    as_json = "--json" in sys.argv
+    try:
+        app()
+    except LimenError as error:
+        error_out(error, as_json)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("\nStopped. What was finished is kept; run the same command to go on.", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        # the reader went away (`limen status | head`); nothing is left to say to it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        error_out(_from_system(error), as_json)
+        sys.exit(2)
+    except Exception as error:
+        if os.environ.get("LIMEN_DEBUG"):
+            raise
+        error_out(
+            LimenError(
+                f"a defect of Limen: {type(error).__name__}",
+                mend="run again with LIMEN_DEBUG=1 to see where, and report it",
+            ),
+            as_json,
+        )
+        sys.exit(70)
+
+
+def _from_system(error: OSError) -> LimenError:
+    mends = {
+        errno.ENOSPC: "free disk space and run again; what was finished is kept",
+        errno.EACCES: "give this user the right to read and write there",
+        errno.EROFS: "work on a copy of the folder that can be written",
+    }
+    where = str(error.filename) if error.filename is not None else None
+    mend = mends.get(error.errno or 0, "see the system's message")
+    return LimenError(error.strerror or type(error).__name__, where=where, mend=mend)

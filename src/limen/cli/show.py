@@ -1,0 +1,155 @@
+"""What the verbs print: errors, progress, tables, JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from limen.errors import LimenError
+
+Folder = Annotated[Path, typer.Argument(help="The product's folder, with limen.yaml.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", "-j", min=1, help="Worker processes; default one for each core."),
+]
+
+
+def json_out(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def error_out(error: LimenError, as_json: bool = False) -> None:
+    """One error: what, where, found, mend."""
+    if as_json:
+        value = error.as_dict()
+        problems = getattr(error, "problems", None)
+        if problems is not None:
+            value = {**value, "problems": [p.as_dict() for p in problems]}
+        json_out(value)
+        return
+    if getattr(error, "problems", None) is not None:
+        typer.echo(str(error), err=True)
+        return
+    typer.echo(f"{error.where}: {error.what}" if error.where else error.what, err=True)
+    if error.found is not None:
+        typer.echo(f"  found: {error.found}", err=True)
+    if error.mend is not None:
+        typer.echo(f"  mend:  {error.mend}", err=True)
+
+
+def failures_out(failures: Mapping[str, Mapping[str, Any]], most: int = 20) -> None:
+    """Cases that could not be evaluated, each with its reason and its mend."""
+    if not failures:
+        return
+    typer.echo(f"\nNot evaluated ({len(failures)}):")
+    for name, error in list(failures.items())[:most]:
+        typer.echo(f"  {name}: {error['what']}")
+        for key in ("found", "mend"):
+            if error.get(key):
+                typer.echo(f"    {key}: {error[key]}")
+    if len(failures) > most:
+        typer.echo(f"  ... and {len(failures) - most} more; --json lists all")
+
+
+def table_out(title: str, columns: list[str], rows: list[list[str]]) -> None:
+    """A small table on the terminal."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(width=None if sys.stdout.isatty() else 100)
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for i, column in enumerate(columns):
+        table.add_column(column, justify="left" if i == 0 else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+class Shown:
+    """Progress of long work on standard error: a bar on a terminal, plain lines elsewhere."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._bar: Progress | None = None
+        self._task: Any = None
+        self._total = self._done = self._failed = 0
+        self._last = 0.0
+
+    def __enter__(self) -> Shown:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def begin(self, total: int, already: int) -> None:
+        self._total, self._done = total, already
+        todo = total - already
+        if self._quiet:
+            return
+        if not todo:
+            typer.echo(f"All {total} cases are up to date.", err=True)
+            return
+        typer.echo(f"{todo} of {total} cases to work on, {already} up to date.", err=True)
+        if sys.stderr.isatty():
+            self._bar = _bar()
+            self._task = self._bar.add_task("cases", total=todo)
+            self._bar.start()
+
+    def case_done(self, subject: str, error: LimenError | None) -> None:
+        self._done += 1
+        if error is not None:
+            self._failed += 1
+            self._say(f"  {subject}: {error.what}")
+        if self._bar is not None:
+            self._bar.advance(self._task)
+        elif time.monotonic() - self._last > 5 or self._done == self._total:
+            self._last = time.monotonic()
+            failed = f", {self._failed} not evaluated" if self._failed else ""
+            self._say(f"  {self._done}/{self._total} cases{failed}")
+
+    def step(self, words: str) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+        self._say(f"  {words}")
+
+    def _say(self, words: str) -> None:
+        if self._quiet:
+            return
+        if self._bar is not None:
+            self._bar.console.print(words, highlight=False, markup=False)
+        else:
+            typer.echo(words, err=True)
+
+
+def _bar() -> Progress:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
