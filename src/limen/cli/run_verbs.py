@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from limen.cli.show import Folder, Json, Shown, Workers, failures_out, json_out, table_out
+from limen.cli.show import (
+    Folder,
+    Json,
+    Shown,
+    Workers,
+    failures_out,
+    json_out,
+    summary_out,
+    table_out,
+)
 
 if TYPE_CHECKING:
     from limen.pipeline.evaluate import Evaluation

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from limen.errors import LimenError
+    from limen.pipeline.evaluate import Evaluation
 
 Folder = Annotated[Path, typer.Argument(help="The product's folder, with limen.yaml.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
@@ -31,7 +32,7 @@ def json_out(value: Any) -> None:
 def error_out(error: LimenError, as_json: bool = False) -> None:
     """One error: what, where, found, mend."""
     if as_json:
-        value = error.as_dict()
+        value: dict[str, Any] = {**error.as_dict()}
         problems = getattr(error, "problems", None)
         if problems is not None:
             value = {**value, "problems": [p.as_dict() for p in problems]}
@@ -61,13 +62,85 @@ def failures_out(failures: Mapping[str, Mapping[str, Any]], most: int = 20) -> N
         typer.echo(f"  ... and {len(failures) - most} more; --json lists all")
 
 
+def summary_out(
+    evaluation: Evaluation, most: int = 10, origins: Mapping[str, str] | None = None
+) -> None:
+    """What an evaluation found: leaks, failing cases, those not evaluated, then a table.
+
+    "lost" are cases not evaluated. ``origins`` of the data sets, by name, are shown in the table
+    where they are given.
+    """
+    for leak in evaluation.leaks:
+        typer.echo(f"Leak between development and validation: {', '.join(map(str, leak.values()))}")
+    for name, summary in evaluation.summaries.items():
+        failing = summary["failing_cases"]
+        if failing:
+            typer.echo(f"\n{name}: {len(failing)} of {summary['n_cases']} cases fail")
+        for case in failing[:most]:
+            typer.echo(f"  {case['case']}: {'; '.join(case['reasons'])}")
+        if len(failing) > most:
+            typer.echo(f"  ... and {len(failing) - most} more; the report shows all")
+    failures_out(evaluation.not_evaluated)
+    for name, why in evaluation.left_out.items():
+        typer.echo(f"\nLeft out: data set {name}: {why}")
+    if evaluation.summaries:
+        typer.echo()
+        rows = [
+            [name, *([origins[name]] if origins else []), *_summary_row(s)]
+            for name, s in evaluation.summaries.items()
+        ]
+        table_out(
+            "By data set",
+            [
+                "data set",
+                *(["origin"] if origins else []),
+                *("cases", "lost", "patients", "failing", "found", "false/case", "risk met"),
+            ],
+            rows,
+        )
+    for name, summary in evaluation.summaries.items():
+        typer.echo(f"{name}: {summary['risk']['in_words']}")
+
+
+def _summary_row(summary: Mapping[str, Any]) -> list[str]:
+    return [
+        str(summary["n_cases"]),
+        str(summary["n_not_evaluated"]),
+        str(summary["n_patients"]),
+        str(len(summary["failing_cases"])),
+        "; ".join(_found(s) for s in judged(summary["sensitivity"])),
+        "; ".join(
+            f"{m['per_case']['value']:.2f}"
+            for m in judged(summary["false_marks"])
+            if m["per_case"]["value"] is not None
+        ),
+        summary["risk"]["met"],
+    ]
+
+
+def judged(groups: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The rows of a summary that the criteria ask for; all sizes where they name none.
+
+    The first row is always of every label and size.
+    """
+    return list(groups[1:] or groups)
+
+
+def _found(group: Mapping[str, Any]) -> str:
+    size = f" >={group['min_diameter_mm']:g}mm" if group["min_diameter_mm"] else ""
+    of = f" {group['label']}" if group["label"] else ""
+    return f"{group['found']}/{group['present']}{of}{size}"
+
+
 def table_out(title: str, columns: list[str], rows: list[list[str]]) -> None:
     """A small table on the terminal."""
+    from rich.box import SIMPLE
     from rich.console import Console
     from rich.table import Table
 
     console = Console(width=None if sys.stdout.isatty() else 100)
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE)
+    table.show_edge = table.pad_edge = False
     for i, column in enumerate(columns):
         table.add_column(column, justify="left" if i == 0 else "right", overflow="fold")
     for row in rows:

@@ -8,16 +8,10 @@ from typing import Any, Self
 
 from limen.measures.case import LabelMeasures, LesionMeasures, Measurement
 from limen.measures.errors import BadCriterion
+from limen.product.criteria import MEASURES
 from limen.product.declaration import Criterion, Task
 
-UNITS = {
-    "missed_lesions": "lesions",
-    "false_marks": "marks",
-    "dice": "",
-    "volume_error": "mL",
-    "relative_volume_error": "",
-    "hd95": "mm",
-}
+UNITS = {name: measure.unit for name, measure in MEASURES.items()}
 """The measures that can be judged, and the unit of each; "" is a plain number or fraction."""
 
 _NAMED_LESIONS = 5

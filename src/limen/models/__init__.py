@@ -1,1 +1,44 @@
-"""Frozen models: ONNX, an external command, predictions on disk; baseline training (extra)."""
+"""Frozen models: ONNX, an external command, predictions on disk; baseline training (extra).
+
+A model is asked two things: what its answer depends on (``identity``), and its label map of one
+case on the image's own grid (``predict``). Everything in between, grids, windows, grey values and
+channels, stays in this room.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from limen.models.errors import (
+        BadPrediction,
+        CommandFailed,
+        ModelError,
+        ModelMismatch,
+        ModelTimeout,
+        ModelUnreadable,
+    )
+    from limen.models.onnx_file import OnnxFacts, TensorFacts, inspect_onnx
+    from limen.models.open import FrozenModel, open_model
+    from limen.models.preprocess import padding_value, prepare
+
+_HOME = {
+    "errors": "BadPrediction CommandFailed ModelError ModelMismatch ModelTimeout ModelUnreadable",
+    "onnx_file": "OnnxFacts TensorFacts inspect_onnx",
+    "open": "FrozenModel open_model",
+    "preprocess": "padding_value prepare",
+}
+_FILE_OF = {name: file for file, names in _HOME.items() for name in names.split()}
+
+__all__ = [  # noqa: PLE0604
+    *sorted(_FILE_OF),
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Lazy, because NumPy and onnxruntime must not load with the command line.
+    if name in _FILE_OF:
+        from importlib import import_module
+
+        return getattr(import_module(f"limen.models.{_FILE_OF[name]}"), name)
+    raise AttributeError(f"module 'limen.models' has no attribute {name!r}")

@@ -6,9 +6,26 @@ so they are written for the person who fills in the file.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from limen.product.criteria import MEASURES
+from limen.product.units import NotAQuantity, json_pattern, parse_quantity
 
 Use = Literal["development", "validation"]
 Origin = Literal["measured", "resimulated", "phantom", "observed"]
@@ -16,25 +33,76 @@ TaskKind = Literal["lesion-detection", "segmentation"]
 Output = Literal["mark", "contour", "measurement", "score", "triage-flag", "diagnosis", "image"]
 
 
+NAME = r"^[a-z0-9][a-z0-9-]*$"
+DATASET_NAME = r"^[a-z0-9][a-z0-9_-]*$"
+VERSION = r"^\d+\.\d+\.\d+([-+].+)?$"
+ORIENTATION = r"^[LRAPSI]{3}$"
+PATTERNS = {
+    NAME: "lower-case letters, digits and hyphens",
+    DATASET_NAME: "lower-case letters, digits, hyphens and underscores",
+    VERSION: "a version of three numbers, as 0.1.0",
+    ORIENTATION: "three letters, one of L and R, one of A and P, one of S and I, as LPS",
+}
+"""What each pattern asks for, in words."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Marks a field as a quantity: a number in this unit, or text with a unit of its kind."""
+
+    unit: str
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self.parse, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {**handler(schema), "type": ["number", "string"], "pattern": json_pattern(self.unit)}
+
+    def parse(self, value: Any) -> float:
+        try:
+            return parse_quantity(value, self.unit)
+        except NotAQuantity as error:
+            raise PydanticCustomError("unit", "{expected}", {"expected": str(error)}) from None
+
+
+# the unit stands last, so that it sees the value before any limit does
+SpacingMm = Annotated[float, Field(gt=0), Unit("mm")]
+AgeYears = Annotated[float, Field(ge=0, le=150), Unit("years")]
+Hu = Annotated[float, Unit("HU")]
+Text = Annotated[str, Field(min_length=1)]
+Positive = Annotated[int, Field(ge=1)]
+LabelValue = Annotated[int, Field(ge=1, le=65535)]
+
+
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False, defer_build=True
+    )
 
 
 class Population(_Strict):
     """Whom the product is for."""
 
-    age_years: tuple[float, float] = Field(description="Youngest and oldest age, in years.")
-    sex: Literal["any", "female", "male"] = "any"
+    age_years: tuple[AgeYears, AgeYears] = Field(description="Youngest and oldest age, in years.")
+    sex: Literal["any", "female", "male"] = Field(
+        default="any", description="Whom it is restricted to, if to anyone."
+    )
 
 
 class IntendedUse(_Strict):
     """What the product is for, in words and in structure."""
 
-    statement: str = Field(min_length=20, description="One or two sentences a clinician would sign.")
-    user: str = Field(description="Who acts on the output, e.g. radiologist.")
+    statement: str = Field(
+        min_length=20, description="One or two sentences a clinician would sign."
+    )
+    user: Text = Field(description="Who acts on the output, e.g. radiologist.")
     population: Population
-    modality: Literal["CT", "MR", "OCT"]
-    anatomy: str
+    modality: Literal["CT", "MR", "OCT"] = Field(description="How the images are made.")
+    anatomy: Text = Field(description="What they show, e.g. chest.")
     situation: Literal["critical", "serious", "non-serious"] = Field(
         description="State of the patient's healthcare situation (IMDRF N12)."
     )
@@ -42,22 +110,25 @@ class IntendedUse(_Strict):
 
 
 class ProductInfo(_Strict):
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="Lower case, digits, hyphens.")
-    version: str = Field(pattern=r"^\d+\.\d+\.\d+([-+].+)?$", description="Semantic version.")
+    name: str = Field(pattern=NAME, description="Lower case, digits, hyphens.")
+    version: str = Field(pattern=VERSION, description="Semantic version.")
     intended_use: IntendedUse
 
 
 class Task(_Strict):
     """What the model does on one case, and how its reference is written."""
 
-    kind: TaskKind
+    kind: TaskKind = Field(
+        description="lesion-detection: find every lesion; segmentation: outline every label."
+    )
     reference: Literal["mask", "instances"] = Field(
         default="mask",
         description="mask: one value per label, lesions are its connected components; "
         "instances: every lesion has a value of its own.",
     )
-    labels: dict[str, int] = Field(
+    labels: dict[str, LabelValue] = Field(
         default_factory=lambda: {"lesion": 1},
+        min_length=1,
         description="Name and value of each label, in references and predictions. A value "
         "other than these is an error. DICOM SEG and RTSTRUCT are matched by name.",
     )
@@ -70,23 +141,29 @@ class Task(_Strict):
 class Risk(_Strict):
     """The claim to be certified: at most this failure rate, with this confidence."""
 
-    failure_rate: float = Field(gt=0, lt=1)
-    confidence: float = Field(gt=0.5, lt=1)
+    failure_rate: Annotated[float, Field(gt=0, lt=1), Unit("")] = Field(
+        description="Largest share of patients with a failing case, e.g. 0.10 or 10 %."
+    )
+    confidence: Annotated[float, Field(gt=0.5, lt=1), Unit("")] = Field(
+        description="Confidence of the claim, e.g. 0.95 or 95 %."
+    )
 
 
 class Dataset(_Strict):
     """One set of cases, one approval, one use."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
-    use: Use
-    path: str | None = Field(
+    name: str = Field(pattern=DATASET_NAME, description="Lower case, digits, hyphens, underscores.")
+    use: Use = Field(
+        description="development: the model was made with it; validation: it is judged by it."
+    )
+    path: Text | None = Field(
         default=None,
         description="Folder with a manifest (cases.csv / cases.parquet), or with images/ and "
         "references/, or with one folder per case.",
     )
-    images: str | None = Field(default=None, description="Folder of images, instead of path.")
-    references: str | None = Field(default=None, description="Folder of references, with images.")
-    approval: str = Field(description="File that says under which approval the data is used.")
+    images: Text | None = Field(default=None, description="Folder of images, instead of path.")
+    references: Text | None = Field(default=None, description="Folder of references, with images.")
+    approval: Text = Field(description="File that says under which approval the data is used.")
     origin: Origin | None = Field(
         default=None,
         description="measured: real acquisitions; resimulated: real images changed by simulation; "
@@ -101,17 +178,19 @@ class ModelInput(_Strict):
     """How an image becomes the model's input tensor. Steps in this order: reorient, resample,
     clip to the window, scale to ``scale_to``."""
 
-    spacing_mm: tuple[float, float, float] | None = Field(
-        default=None, description="Voxel spacing the model expects along its x, y, z; none: as acquired."
+    spacing_mm: tuple[SpacingMm, SpacingMm, SpacingMm] | None = Field(
+        default=None,
+        description="Voxel spacing the model expects along its x, y, z; none: as acquired.",
     )
     orientation: str = Field(
-        default="LPS", pattern=r"^[LRAPSI]{3}$",
+        default="LPS",
+        pattern=ORIENTATION,
         description="Patient direction towards which x, y, z of the model grow.",
     )
     axes: Literal["xyz", "zyx"] = Field(
         default="xyz", description="Order of the spatial axes in the tensor (N, C, ...)."
     )
-    window_hu: tuple[float, float] | None = Field(default=None, description="CT: clip to these HU.")
+    window_hu: tuple[Hu, Hu] | None = Field(default=None, description="CT: clip to these HU.")
     window: tuple[float, float] | None = Field(
         default=None, description="Other modalities: clip to these image values."
     )
@@ -120,12 +199,16 @@ class ModelInput(_Strict):
         description="window: map the window onto scale_to; zscore: mean 0 and standard deviation "
         "1 over the case; none: values as they are (after clipping).",
     )
-    scale_to: tuple[float, float] = (0.0, 1.0)
-    patch: tuple[int, int, int] | None = Field(
+    scale_to: tuple[float, float] = Field(
+        default=(0.0, 1.0), description="What the window's low and high become."
+    )
+    patch: tuple[Positive, Positive, Positive] | None = Field(
         default=None, description="Sliding window size along x, y, z in voxels; none: whole image."
     )
-    overlap: float = Field(default=0.25, ge=0, lt=0.95)
-    multiple_of: tuple[int, int, int] = Field(
+    overlap: Annotated[float, Field(ge=0, lt=0.95), Unit("")] = Field(
+        default=0.25, description="Share of a sliding window that the next one covers again."
+    )
+    multiple_of: tuple[Positive, Positive, Positive] = Field(
         default=(1, 1, 1), description="Pad each axis to a multiple of this before the model."
     )
     batch: int = Field(default=1, ge=1, description="Windows per inference call.")
@@ -136,73 +219,127 @@ class ModelOutput(_Strict):
 
     activation: Literal["softmax", "sigmoid", "none"] = Field(
         default="softmax",
-        description="Applied to the output. none: the output already holds probabilities or labels.",
+        description="Applied to the output. none: the output already holds probabilities or "
+        "labels. Of labels it is always none.",
     )
-    holds: Literal["scores", "labels"] = "scores"
-    threshold: float = Field(default=0.5, gt=0, lt=1, description="For a single foreground score.")
-    channels: dict[str, int] | None = Field(
+    holds: Literal["scores", "labels"] = Field(
+        default="scores", description="What the output holds at each voxel."
+    )
+    threshold: Annotated[float, Field(gt=0, lt=1), Unit("")] = Field(
+        default=0.5, description="For a single foreground score."
+    )
+    channels: dict[str, Annotated[int, Field(ge=0)]] | None = Field(
         default=None, description="Label name to output channel; default: channel = label value."
     )
-    min_volume_mm3: float = Field(
-        default=0.0, ge=0, description="Predicted components smaller than this are dropped."
+    min_volume_mm3: Annotated[float, Field(ge=0), Unit("mm^3")] = Field(
+        default=0.0, description="Predicted components smaller than this are dropped."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _labels_need_no_activation(cls, value: Any) -> Any:
+        if isinstance(value, dict) and value.get("holds") == "labels":
+            return {"activation": "none", **value}
+        return value
 
 
 class OnnxModel(_Strict):
-    onnx: str = Field(description="Path of the .onnx file.")
-    input: ModelInput = ModelInput()
-    output: ModelOutput = ModelOutput()
+    onnx: Text = Field(description="Path of the .onnx file.")
+    input: ModelInput = Field(default_factory=ModelInput)
+    output: ModelOutput = Field(default_factory=ModelOutput)
     threads: int = Field(default=1, ge=1, description="Threads of one inference session.")
 
 
 class CommandModel(_Strict):
     """An external command that reads a folder of NIfTI images and writes a folder of label maps."""
 
-    command: list[str] = Field(
+    command: list[Text] = Field(
         min_length=1, description="Program and arguments; {input} and {output} are folders."
     )
-    files: list[str] = Field(
-        min_length=1, description="Every file (glob) the command's answer depends on: weights, code."
+    files: list[Text] = Field(
+        min_length=1,
+        description="Every file (glob) the command's answer depends on: weights, code.",
     )
-    input_suffix: str = Field(default="_0000", description="CASE + this + .nii.gz (nnU-Net: _0000).")
-    timeout_s: float = Field(default=3600, gt=0)
+    input_suffix: str = Field(
+        default="_0000", description="CASE + this + .nii.gz (nnU-Net: _0000)."
+    )
+    timeout_s: Annotated[float, Field(gt=0), Unit("s")] = Field(
+        default=3600.0, description="Time the command may take for one folder."
+    )
 
 
 class PredictionsModel(_Strict):
     """Label maps that are already on disk, one per case."""
 
-    predictions: str = Field(description="Folder with one label map per case.")
+    predictions: Text = Field(description="Folder with one label map per case.")
 
 
-Model = Annotated[OnnxModel | CommandModel | PredictionsModel, Field(union_mode="left_to_right")]
+def kind_of_model(value: Any) -> str | None:
+    """``onnx``, ``command`` or ``predictions``: the one of these keys that is there."""
+    if isinstance(value, BaseModel):
+        value = type(value).model_fields
+    kinds = [k for k in MODEL_KINDS if k in value] if isinstance(value, Mapping) else []
+    return kinds[0] if len(kinds) == 1 else None
+
+
+MODEL_KINDS = {"onnx": OnnxModel, "command": CommandModel, "predictions": PredictionsModel}
+Model = Annotated[
+    Annotated[OnnxModel, Tag("onnx")]
+    | Annotated[CommandModel, Tag("command")]
+    | Annotated[PredictionsModel, Tag("predictions")],
+    Discriminator(kind_of_model),
+]
 
 
 class Criterion(_Strict):
-    """A clinician's limit on one measured quantity of one case. Filled by ``product.criteria``."""
+    """A clinician's limit on one measured quantity of one case; see ``product.criteria``."""
 
-    measure: str
-    at_most: float | None = None
-    at_least: float | None = None
-    label: str | None = None
-    min_diameter_mm: float | None = None
+    measure: str = Field(description="What is measured.")
+    at_most: float | None = Field(
+        default=None, description="The largest value that passes, in the measure's unit."
+    )
+    at_least: float | None = Field(
+        default=None, description="The smallest value that passes, in the measure's unit."
+    )
+    label: str | None = Field(
+        default=None, description="Judge this label alone; default: every label."
+    )
+    min_diameter_mm: Annotated[float, Field(ge=0), Unit("mm")] | None = Field(
+        default=None,
+        description="Count lesions of this equal-volume diameter or more; default: all.",
+    )
+
+    @field_validator("at_most", "at_least", mode="before")
+    @classmethod
+    def _in_the_measures_unit(cls, value: Any, info: ValidationInfo) -> Any:
+        measure = MEASURES.get(info.data.get("measure", ""))
+        if value is None or measure is None:
+            return value
+        return Unit(measure.unit).parse(value)
 
 
 class AxisRange(_Strict):
     """From nominal to the worst condition to be searched, in the axis's own unit."""
 
-    from_: float = Field(alias="from")
-    to: float
+    from_: float = Field(alias="from", description="The condition as acquired.")
+    to: float = Field(description="The worst condition to be searched.")
 
 
 class Declaration(_Strict):
     """The whole of ``limen.yaml``."""
 
-    limen: Literal[1]
+    limen: Literal[1] = Field(description="Version of this format.")
     product: ProductInfo
     task: Task
-    criteria: list[Criterion] = Field(min_length=1)
+    criteria: list[Criterion] = Field(
+        min_length=1, description="A case passes when it meets every one."
+    )
     risk: Risk
-    data: list[Dataset] = Field(min_length=1)
-    model: Model
-    physics: dict[str, AxisRange] = Field(default_factory=dict)
-    regimes: list[Literal["fda", "mdr", "mfds"]] = Field(default_factory=list)
+    data: list[Dataset] = Field(min_length=1, description="The sets of cases.")
+    model: Model = Field(description="A frozen model: onnx, command or predictions.")
+    physics: dict[str, AxisRange] = Field(
+        default_factory=dict, description="How far the acquisition may degrade, axis by axis."
+    )
+    regimes: list[Literal["fda", "mdr", "mfds"]] = Field(
+        default_factory=list, description="Whose rules apply: FDA, EU MDR, Korea's MFDS."
+    )

@@ -34,8 +34,8 @@ class Grid:
     @property
     def first_centre_mm(self) -> Array:
         """(3,) centre of voxel (0, 0, 0)."""
-        half = (np.array(self.shape) - 1) / 2 * np.array(self.spacing_mm)
-        return np.array([0.0, 0.0, self.centre_z_mm]) - half
+        half: Array = (np.array(self.shape) - 1) / 2 * np.array(self.spacing_mm)
+        return np.asarray(np.array([0.0, 0.0, self.centre_z_mm]) - half)
 
     def axes_mm(self) -> tuple[Array, Array, Array]:
         """Voxel centres as (nx, 1, 1), (1, ny, 1) and (1, 1, nz) float32."""
@@ -125,7 +125,7 @@ def draw_chest(rng: np.random.Generator, size: ChestSize, grid: Grid) -> Chest:
     if size.sex == "female":
         for side in (-1, 1):
             droop = float(rng.uniform(10, 22))
-            centre = (side * 0.48 * a, -b + 4, -15.0)
+            centre: tuple[float, ...] = (side * 0.48 * a, -b + 4, -15.0)
             breast = _ellipsoid(x, y, z, centre, (48, droop, 55))
             body = _soft_min(body, breast, 8.0)
     hu = np.full(grid.shape, AIR_HU, dtype=np.float32)
@@ -189,11 +189,16 @@ def draw_chest(rng: np.random.Generator, size: ChestSize, grid: Grid) -> Chest:
     _put(hu, np.maximum(inner, 2.2 - 2 * marble), 40.0, 3.0)  # strands, nodes, oesophagus wall
     blood = size.blood_hu
     _put(hu, heart, 44.0 + 0.25 * (blood - 44))
-    for at, radii in (((-14, 2, 0), (25, 19, 44)), ((16, -6, -4), (19, 14, 40)),
-                      ((8, 16, 12), (24, 13, 26))):  # fmt: skip
-        centre = tuple(h + d for h, d in zip(heart_at, at, strict=True))
+    chambers = (
+        ((-14, 2, 0), (25, 19, 44)),
+        ((16, -6, -4), (19, 14, 40)),
+        ((8, 16, 12), (24, 13, 26)),
+    )
+    for shift, radii in chambers:
+        centre = tuple(h + d for h, d in zip(heart_at, shift, strict=True))
         _put(hu, np.maximum(heart + 3, _ellipsoid(x, y, z, centre, radii, turn=turn)), blood, 4.0)
-    _great_vessels(rng, hu, x, y, z, cb, aorta_at, aorta_r, blood)
+    middle_x = slice(*np.searchsorted(x.ravel(), (-60.0, 60.0)))  # nothing below is further aside
+    _great_vessels(rng, hu[middle_x], x[middle_x], y, z, cb, aorta_at, aorta_r, blood)
     _put(hu, aorta + np.where(z > 62, 1e3, 0), blood)
     if size.age_years > 60:  # calcified wall
         rim = np.maximum(np.abs(aorta) - 1.0, 2.0 - marble)
@@ -204,7 +209,10 @@ def draw_chest(rng: np.random.Generator, size: ChestSize, grid: Grid) -> Chest:
     _put(hu, np.maximum(spleen, inner), 45.0 + 8 * marble)
     stomach = _ellipsoid(x, y, z, (50, -8, dome_z - 45), (32, 36, 26))
     _put(hu, stomach, -900.0, 3.0)
-    _spine(hu, x, y, z, spine_y, cb, size.bone_hu, float(rng.uniform(0, 24)), marble)
+    _spine(
+        hu[middle_x], x[middle_x], y, z, spine_y, size.bone_hu, float(rng.uniform(0, 24)),
+        marble[middle_x],
+    )  # fmt: skip
     sternum = _ellipsoid(x, y, z, (0, -cb - 7, 30), (15, 6, 95))
     _bone(hu, sternum, size.bone_hu * 0.8, shell_mm=1.2)
 
@@ -224,8 +232,8 @@ def draw_chest(rng: np.random.Generator, size: ChestSize, grid: Grid) -> Chest:
     if rng.random() < 0.3:  # a scar or band of atelectasis
         n = rng.standard_normal(3)
         n /= np.linalg.norm(n)
-        sheet = np.abs(n[0] * (x - rng.uniform(-90, 90)) + n[1] * (y - 30) + n[2] * (z - grid.centre_z_mm)
-                       + 2.5 * marble)  # fmt: skip
+        plane = n[0] * (x - rng.uniform(-90, 90)) + n[1] * (y - 30) + n[2] * (z - grid.centre_z_mm)
+        sheet = np.abs(plane + 2.5 * marble)
         near = np.clip((lung + 28) / 14, 0, 1) * (lung < 0)
         parenchyma += 420 * np.clip(1.2 - sheet / 1.3, 0, 1) * near
     np.maximum(parenchyma, -985, out=parenchyma)
@@ -253,7 +261,8 @@ def _ellipsoid(
 ) -> Array:  # fmt: skip
     """First-order signed distance in mm; ``turn`` in radians about z."""
     dx, dy, dz = (
-        np.asarray(v - np.float32(c), dtype=np.float32) for v, c in zip((x, y, z), centre, strict=True)
+        np.asarray(v - np.float32(c), dtype=np.float32)
+        for v, c in zip((x, y, z), centre, strict=True)
     )
     cos, sin = np.float32(np.cos(turn)), np.float32(np.sin(turn))
     u, v = dx * cos + dy * sin, dy * cos - dx * sin
@@ -317,7 +326,7 @@ def _ellipsoid_2d(u: Array, v: Array, ru: float, rv: float) -> Array:
 
 
 def _spine(
-    hu: Array, x: Array, y: Array, z: Array, spine_y: float, cb: float, bone_hu: float, phase: float,
+    hu: Array, x: Array, y: Array, z: Array, spine_y: float, bone_hu: float, phase: float,
     marble: Array,
 ) -> None:  # fmt: skip
     along = np.mod(z + phase, 25.0) - 12.5
@@ -354,7 +363,9 @@ def _great_vessels(
     trunk = _ellipsoid(x, y, z, (12.0, front - 4, 8), (15, 17, 22))
     _put(hu, trunk, blood)
     for side in (-1, 1):  # main pulmonary arteries
-        artery = _ellipsoid(x, y, z, (side * 22, front + 22, 8 + 5 * side), (24, 9, 9), turn=side * 0.3)
+        artery = _ellipsoid(
+            x, y, z, (side * 22, front + 22, 8 + 5 * side), (24, 9, 9), turn=side * 0.3
+        )
         _put(hu, artery, blood)
 
 
@@ -368,7 +379,10 @@ def _lung_vessels(rng: np.random.Generator, lung: Array, grid: Grid) -> tuple[Ar
             continue
         for tips, root_y, tip_mm in ((260, 2.0, 0.50), (200, 12.0, 0.46)):
             chosen = places[rng.integers(0, len(places), tips)]
-            at = grid.first_centre_mm + (chosen + rng.uniform(-0.5, 0.5, (tips, 3))) * grid.spacing_mm
+            at = (
+                grid.first_centre_mm
+                + (chosen + rng.uniform(-0.5, 0.5, (tips, 3))) * grid.spacing_mm
+            )
             at[:, 2] += rng.uniform(-12, 12, tips)
             root = np.array([side * 30.0, root_y, float(rng.normal(2, 4))])
             # A slab far from the hilum is served by a stem that comes down or up to it.
@@ -386,7 +400,7 @@ def _airways(
     rng: np.random.Generator, hu: Array, lung: Array, middle: Array, grid: Grid, spine_y: float
 ) -> None:
     carina = np.array([-2.0, spine_y - 36, 25.0])
-    main = [np.concatenate([carina + [0, -6, 110], carina, [8.5]])]
+    main = [np.concatenate([carina + np.array([0, -6, 110]), carina, [8.5]])]
     inside = np.argwhere(lung < -12)
     x = grid.axes_mm()[0].ravel()
     for side in (-1, 1):

