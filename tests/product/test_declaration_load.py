@@ -48,9 +48,7 @@ def test_quantities_come_out_in_the_unit_of_their_field(folder, good):
 
 
 def test_limits_are_floats_in_the_unit_of_their_measure(folder, good):
-    text = good.replace(
-        "measure: hd95, at_most: 5 mm", "measure: volume_error, at_most: 400 mm3"
-    )
+    text = good.replace("measure: hd95, at_most: 5 mm", "measure: volume_error, at_most: 400 mm3")
     limit = folder.load(text).criteria[3].at_most
     assert limit == 0.4
     assert all(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -22,6 +25,7 @@ from report_builders import (
 
 from limen.data import Volume
 from limen.reports import DatasetReport, MissingEvidence, render
+from limen.reports.cases import case_view
 
 VOID = {"meta", "link", "br", "hr", "img", "input", "col", "base", "area", "embed", "wbr"}
 # in HTML, SVG shapes may close themselves
@@ -121,6 +125,12 @@ def test_nothing_is_loaded_from_anywhere(page):
     assert "url(" not in style
     assert "@import" not in style
     assert "default-src 'none'" in page
+
+
+def test_the_room_is_imported_without_numpy_or_jinja():
+    code = "import sys, limen.reports; print({'numpy', 'jinja2', 'PIL'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
 
 
 def test_failing_cases_come_before_any_average_and_the_worst_first(page):
@@ -349,8 +359,6 @@ def test_outlines_are_reported_with_limits_undefined_values_and_correct_rejectio
 
 
 def test_a_value_that_rounds_to_its_limit_is_not_shown_as_if_it_met_it(nodules, some):
-    from limen.reports.cases import case_view
-
     _, report = some[0]
     verdict = {
         "passed": False,
@@ -369,15 +377,11 @@ def test_a_value_that_rounds_to_its_limit_is_not_shown_as_if_it_met_it(nodules, 
             }
         ],
     }
-    from dataclasses import replace
-
     view = case_view(replace(report, verdict=verdict), nodules.task, "a")
     assert view.judged[0].value == "just under 0.850"
 
 
 def test_sixty_failing_cases_stay_under_ten_megabytes(nodules, some):
-    from dataclasses import replace
-
     row, worst = some[-1]
     pictures = (worst.pictures * 2)[:7]
     many = [

@@ -20,14 +20,16 @@ LeakKind = Literal["same patient", "same pixels", "near-duplicate"]
 Entry = tuple[str, str, "Fingerprint"]
 """Subject (``DATASET/CASE``), the patient's pseudonym, the image's fingerprint."""
 
-PLACE_LIMIT = 0.20
-FRAME_LIMIT = 0.20
-"""Distances under which two images are called near-duplicates; see :func:`find_leaks`."""
+LIMIT = 0.14
+"""Distance under which two images are called near-duplicates; see :func:`find_leaks`."""
 
-_BINS = 4096
-_FINE = 3
+_BINS = 2048
+_CELL_MM = 6.0
 _FRAME_CELLS = (48, 48, 24)
+_FINE = 2  # fine cells in a cell, along each axis
 _FEWEST_CELLS = 256
+_LEVELS = 32  # grey levels before ranking, so that noise in air does not become contrast
+_CALM = 1e-3  # added to the local variance of ranks, so that flat places stay flat
 _BLOCK = 2048
 
 
@@ -40,13 +42,13 @@ class Fingerprint:
     pixels : str
         Digest of the exact values, whatever the order and direction of the axes, the file's
         format and its header; empty for an image of one value, which says nothing.
-    place : (4096,) int8 or None
+    place : (2048,) int8 or None
         Local contrasts on a lattice fixed in patient space, folded by a fixed signed hash
         ("count sketch", Charikar et al. 2002), so that the correlation of two images is that
         of their sketches. Cropping takes cells away and moves none. None where the image
         holds too few cells.
-    frame : (4096,) int8 or None
-        The same on a lattice that spans the array, whatever the header says: 8 parts of 512,
+    frame : (2048,) int8 or None
+        The same on a lattice that spans the array, whatever the header says: 8 parts of 256,
         even or odd under mirroring each axis.
     """
 
@@ -156,24 +158,22 @@ def _same_pixels(development: Sequence[Entry], validation: Sequence[Entry]) -> I
 
 def _near(development: Sequence[Entry], validation: Sequence[Entry]) -> Iterator[Leak]:
     found: dict[tuple[int, int], tuple[float, str]] = {}
-    for words, kind, limit in (
-        ("lies in the same place and shows nearly the same", "place", PLACE_LIMIT),
-        ("shows nearly the same (maybe resampled, windowed or mirrored)", "frame", FRAME_LIMIT),
+    for words, kind in (
+        ("shows nearly the same in the same place", "place"),
+        ("shows nearly the same (maybe resampled, windowed or mirrored)", "frame"),
     ):
         ours = _stacked(development, kind)
         theirs = _stacked(validation, kind)
-        for a, b, distance in _close_pairs(ours, theirs, limit, mirrored=kind == "frame"):
+        for a, b, distance in _close_pairs(ours, theirs, mirrored=kind == "frame"):
             if distance < found.get((a, b), (np.inf, ""))[0]:
                 found[a, b] = (distance, words)
     for (a, b), (distance, words) in sorted(found.items()):
         told = f"the image {words} as a development case; distance {distance:.2f}"
-        yield Leak(
-            development[a][0], validation[b][0], "near-duplicate", told, round(distance, 4)
-        )
+        yield Leak(development[a][0], validation[b][0], "near-duplicate", told, round(distance, 4))
 
 
 def _stacked(entries: Sequence[Entry], kind: str) -> tuple[Array, Array]:
-    """(n, 4096) float32 unit rows of those that have a sketch, and their places in the list."""
+    """(n, 2048) float32 unit rows of those that have a sketch, and their places in the list."""
     sketches = [(n, getattr(e[2], kind)) for n, e in enumerate(entries)]
     there = [n for n, s in sketches if s is not None]
     rows = np.array([s for _, s in sketches if s is not None], dtype=np.float32)
@@ -183,13 +183,13 @@ def _stacked(entries: Sequence[Entry], kind: str) -> tuple[Array, Array]:
 
 
 def _close_pairs(
-    ours: tuple[Array, Array], theirs: tuple[Array, Array], limit: float, mirrored: bool
+    ours: tuple[Array, Array], theirs: tuple[Array, Array], mirrored: bool
 ) -> Iterator[tuple[int, int, float]]:
     for i in range(0, len(ours[0]), _BLOCK):
         for j in range(0, len(theirs[0]), _BLOCK):
             a, b = ours[0][i : i + _BLOCK], theirs[0][j : j + _BLOCK]
             likeness = _best_mirrored(a, b) if mirrored else a @ b.T
-            for m, n in np.argwhere(likeness > 1 - limit):
+            for m, n in np.argwhere(likeness > 1 - LIMIT):
                 distance = max(0.0, 1.0 - float(likeness[m, n]))
                 yield int(ours[1][i + m]), int(theirs[1][j + n]), distance
 
@@ -254,9 +254,7 @@ def _pixel_digest(values: Array) -> str:
         sums[0] += columns.sum(axis=1)
         sums[1] += columns.sum(axis=0)
         sums[2][start : start + 16] = bits.sum(axis=(0, 1), dtype=np.uint64)
-    axes = sorted(
-        min(s.astype("<u8").tobytes(), s[::-1].astype("<u8").tobytes()) for s in sums
-    )
+    axes = sorted(min(s.astype("<u8").tobytes(), s[::-1].astype("<u8").tobytes()) for s in sums)
     digest = hashlib.sha256()
     for axis in axes:
         digest.update(len(axis).to_bytes(8, "little") + axis)
@@ -265,7 +263,7 @@ def _pixel_digest(values: Array) -> str:
 
 def _place_sketch(values: Array, spacing_mm: Array, first_mm: Array) -> Array | None:
     extent = float((np.array(values.shape) * spacing_mm).max())
-    cell = _CELL
+    cell = _CELL_MM
     while extent / cell < 20:  # an eye or a small animal needs a finer lattice
         cell /= 2
     weights, starts = [], []
@@ -293,9 +291,7 @@ def _frame_sketch(values: Array) -> Array | None:
     parts = [contrast]
     for axis in (2, 1, 0):  # so that bit 0 of a part's number is that of the last axis
         mirrored = [np.flip(p, axis) for p in parts]
-        half = tuple(
-            slice(_FRAME_CELLS[axis] // 2) if a == axis else slice(None) for a in range(3)
-        )
+        half = tuple(slice(_FRAME_CELLS[axis] // 2) if a == axis else slice(None) for a in range(3))
         even = [(p + m)[half] for p, m in zip(parts, mirrored, strict=True)]
         odd = [(p - m)[half] for p, m in zip(parts, mirrored, strict=True)]
         parts = even + odd
@@ -336,15 +332,9 @@ def _local_contrast(fine: Array) -> Array:
     ranks = middle[order[1]].reshape(fine.shape).astype(np.float32)
     a, b, c = (n // _FINE for n in fine.shape)
     cells = ranks.reshape(a, _FINE, b, _FINE, c, _FINE).mean(axis=(1, 3, 5))
-    detail = cells - gaussian_filter(cells, _SMOOTH, mode="nearest")
+    detail = cells - gaussian_filter(cells, 1.0, mode="nearest")
     spread = np.sqrt(gaussian_filter(detail**2, 1.5, mode="nearest") + _CALM)
     return np.asarray(detail / spread, dtype=np.float32)
-
-
-_CALM = 3e-4
-_LEVELS = 32
-_CELL = 8.0
-_SMOOTH = 1.0
 
 
 def _folded(contrast: Array, index: tuple[Array, ...], bins: int) -> Array:

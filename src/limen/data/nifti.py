@@ -7,9 +7,9 @@ here, at the door, and nowhere else.
 from __future__ import annotations
 
 import gzip
+import math
 import struct
 import zlib
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -130,17 +130,30 @@ def _parse_header(data: bytes, where: str) -> Any:
     from nibabel.spatialimages import HeaderDataError
 
     kinds = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
-    size = {int.from_bytes(data[:4], "little"), int.from_bytes(data[:4], "big")} & set(kinds)
-    if not size:
+    sizes = {int.from_bytes(data[:4], "little"), int.from_bytes(data[:4], "big")} & set(kinds)
+    if not sizes:
         raise UnreadableFile(
-            "this is not a NIfTI file", where=where, mend="export it as .nii or .nii.gz"
+            "this is not a NIfTI file",
+            where=where,
+            found=None if data else "an empty file",
+            mend="export it as .nii or .nii.gz",
         )
-    kind = kinds[size.pop()]
+    size = sizes.pop()
+    if len(data) < size:
+        raise UnreadableFile(
+            "the file is truncated",
+            where=where,
+            found=f"{len(data)} of the header's {size} bytes",
+            mend="copy or export it again",
+        )
     try:
-        header = kind.from_fileobj(BytesIO(data[:1024]), check=False)
+        # The header alone: extensions (AFNI's, MRtrix's) may be long, and nothing in them counts.
+        header = kinds[size](data[:size], check=False)
         magic = bytes(header["magic"])
         if magic[:3] not in (b"n+1", b"n+2"):
             raise HeaderDataError("voxels in a separate .img file, or no magic string")
+        if not np.isfinite(header["vox_offset"]):
+            raise HeaderDataError("the place of the voxels in the file is not a number")
         header.get_data_dtype()
         header.get_data_shape()
     except (HeaderDataError, ValueError, KeyError) as error:
@@ -199,8 +212,10 @@ def _affine_lps_mm(header: Any, shape: tuple[int, int, int], where: str) -> Arra
             "the axes of the image do not span space", where=where, mend=_HOW_TO_SET
         )
     if sform is not None and qform is not None and geometry.is_orthogonal:
+        # A shear too small to count still moves the last slices, and no qform can follow it.
+        given = geometry.corner_offset_mm(Geometry(_nearest_qform(sform), shape))
         apart = geometry.corner_offset_mm(Geometry(qform, shape))
-        if not apart <= 0.5 * min(geometry.spacing_mm):
+        if not apart <= 0.5 * min(geometry.spacing_mm) + given:
             raise OrientationMissing(
                 "sform and qform place the image differently",
                 where=where,
@@ -223,6 +238,8 @@ def _affine_lps_mm(header: Any, shape: tuple[int, int, int], where: str) -> Arra
 def _qform(header: Any, where: str) -> Array:
     _require_spacing(np.abs(header["pixdim"][1:4].astype(np.float64)), where)
     fixed = header.copy()
+    # some tools write a negative spacing; its sign means nothing, the quaternion has the direction
+    fixed["pixdim"][1:4] = np.abs(fixed["pixdim"][1:4])
     # pixdim[0] is the handedness; 0 means 1 by the standard.
     if abs(float(fixed["pixdim"][0])) != 1:
         fixed["pixdim"][0] = 1
@@ -233,6 +250,15 @@ def _qform(header: Any, where: str) -> Array:
             "the qform is not a rotation", where=where, found=str(error), mend=_HOW_TO_SET
         ) from None
     return affine
+
+
+def _nearest_qform(affine: Array) -> Array:
+    import nibabel as nib
+
+    header = nib.Nifti1Header()
+    header.set_qform(affine, code=1)
+    nearest: Array = header.get_qform()
+    return nearest
 
 
 def _require_spacing(spacing: Array, where: str) -> None:
@@ -262,7 +288,7 @@ def _values(data: bytes, header: Any, where: str) -> Array:
             mend="export the image as one grey value a voxel",
         )
     offset = max(int(header["vox_offset"]), int(header["sizeof_hdr"]))
-    count = int(np.prod(header.get_data_shape(), dtype=np.int64))
+    count = math.prod(int(n) for n in header.get_data_shape())
     there = (len(data) - offset) // dtype.itemsize
     if there < count:
         raise UnreadableFile(
@@ -276,11 +302,15 @@ def _values(data: bytes, header: Any, where: str) -> Array:
     scaled = np.isfinite(slope) and slope != 0 and (slope, intercept) != (1.0, 0.0)
     if not scaled and raw.dtype.kind in "iu":
         return raw.astype(raw.dtype.newbyteorder("="), copy=False)
-    with np.errstate(over="ignore"):
-        values = raw.astype(np.float32)
+    # float32 holds 16-bit integers exactly; wider numbers would lose digits before the intercept.
+    wide = scaled and raw.dtype.itemsize > 2 and raw.dtype != np.float32
+    with np.errstate(over="ignore", invalid="ignore"):
+        kind = np.float64 if wide else np.float32
+        values: Array = raw.astype(kind)
         if scaled:
-            values *= np.float32(slope)
-            values += np.float32(intercept if np.isfinite(intercept) else 0.0)
+            np.multiply(values, kind(slope), out=values)
+            np.add(values, kind(intercept if np.isfinite(intercept) else 0.0), out=values)
+        values = values.astype(np.float32, copy=False)
     shape = tuple(int(n) for n in header.get_data_shape())
     require_finite(values.reshape(shape, order="F"), where)
     return values
@@ -306,8 +336,9 @@ def _plain_bytes(volume: Volume) -> bytes:
     ras = _RAS_TO_LPS @ volume.geometry.affine_lps_mm
     header.set_sform(ras, code=1)
     header["pixdim"][1:4] = volume.geometry.spacing_mm
-    if volume.geometry.is_orthogonal:
-        header.set_qform(ras, code=1)
+    header.set_qform(ras, code=1)
+    if not volume.geometry.same_grid(Geometry(_RAS_TO_LPS @ header.get_qform(), values.shape)):
+        header["qform_code"] = 0  # the grid is sheared, and no qform can say so
     header.set_xyzt_units("mm", "sec")
     header["vox_offset"] = 352
     header["scl_slope"], header["scl_inter"] = 1, 0

@@ -40,8 +40,8 @@ def read_nrrd(path: Path, where: str) -> Volume:
     Raises
     ------
     UnreadableFile
-        Missing, truncated, damaged, more than one component a voxel (also a Slicer segmentation
-        with several layers).
+        Missing, truncated, damaged, its voxels in another file, more than one component a voxel
+        (also a Slicer segmentation with several layers).
     SpacingMissing, OrientationMissing
         No ``space directions``, or no ``space`` with a stated orientation.
     BadValues
@@ -50,7 +50,11 @@ def read_nrrd(path: Path, where: str) -> Volume:
     import nrrd
 
     try:
-        values, header = nrrd.read(str(path), index_order="F")
+        with Path(path).open("rb") as file:
+            header = nrrd.read_header(file)
+            elsewhere = any(key in header for key in ("data file", "datafile"))
+            if not elsewhere:
+                values = nrrd.read_data(header, file, str(path), index_order="F")
     except FileNotFoundError:
         raise UnreadableFile(
             "the file is not there", where=where, mend="put it back, or correct its path"
@@ -63,6 +67,13 @@ def read_nrrd(path: Path, where: str) -> Volume:
             found=type(error).__name__,
             mend="export it again as one .nrrd file",
         ) from None
+    if elsewhere:
+        # Two files could change apart, and evidence knows a case by the digest of its files.
+        raise UnreadableFile(
+            "the voxels lie in another file",
+            where=where,
+            mend="export it again as one .nrrd file, with its data inside",
+        )
     values, directions = _three_axes(values, header, where)
     affine = _affine_lps_mm(header, directions, where)
     if values.dtype.kind not in "iuf":
@@ -95,7 +106,8 @@ def _three_axes(values: Array, header: Any, where: str) -> tuple[Array, Array]:
     rows = [np.full(3, np.nan) if d is None else np.asarray(d, float) for d in directions]
     spatial = [axis for axis, row in enumerate(rows) if not np.isnan(row).all()]
     other = [axis for axis in range(values.ndim) if axis not in spatial]
-    if len(spatial) != 3 or any(values.shape[axis] != 1 for axis in other):
+    of_space = len(spatial) == 3 and all(rows[axis].shape == (3,) for axis in spatial)
+    if not of_space or any(values.shape[axis] != 1 for axis in other):
         raise UnreadableFile(
             "the file holds more than one value a voxel, or not three axes of space",
             where=where,

@@ -163,29 +163,34 @@ def _labels(values: Array, task: Task, where: str) -> Array:
                 mend="give a label map, not probabilities or a resampled mask",
             )
         values = whole
-    low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
+    largest = np.iinfo(np.uint16).max
     ignored = {int(v) for v in task.ignore_labels if isinstance(v, int)}
+    beyond = [v for v in ignored if not 0 <= v <= largest]
+    if beyond:
+        values = np.where(np.isin(values, beyond), values.dtype.type(0), values)
+    low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
     kept: set[int] | None = set(task.labels.values()) if task.reference == "mask" else None
-    if low >= 0 and high <= np.iinfo(np.uint16).max:
+    small: Array | None = None
+    if low >= 0 and high <= largest:
         small = values.astype(np.uint8 if high <= 255 else np.uint16, order="K")
         counts = _counts(small)
         present = {int(v): int(counts[v]) for v in np.flatnonzero(counts)}
     else:
         found, number = np.unique(values, return_counts=True)
         present = {int(v): int(n) for v, n in zip(found, number, strict=True)}
-        small = None
     wrong = {
         v: n
         for v, n in present.items()
-        if v != 0 and v not in ignored and (v < 0 or (kept is not None and v not in kept))
+        if v != 0
+        and v not in ignored
+        and (not 0 <= v <= largest or (kept is not None and v not in kept))
     }
     if wrong or small is None:
+        shown = ", ".join(f"{v} ({n} voxels)" for v, n in list(wrong.items())[:8])
         raise UndeclaredLabel(
             "the mask holds a value that is not a declared label",
             where=where,
-            found=", ".join(
-                f"{v} ({n} voxels)" for v, n in list(wrong.items() or present.items())[:8]
-            ),
+            found=shown + (f" and {len(wrong) - 8} more" if len(wrong) > 8 else ""),
             mend=f"declare it under task.labels ({_declared(task)}) or task.ignore_labels",
         )
     if ignored & set(present):

@@ -23,22 +23,42 @@ if TYPE_CHECKING:
     from limen.models.preprocess import padding_value, prepare
 
 _HOME = {
-    "errors": "BadPrediction CommandFailed ModelError ModelMismatch ModelTimeout ModelUnreadable",
-    "onnx_file": "OnnxFacts TensorFacts inspect_onnx",
-    "open": "FrozenModel open_model",
-    "preprocess": "padding_value prepare",
+    "BadPrediction": "errors",
+    "CommandFailed": "errors",
+    "ModelError": "errors",
+    "ModelMismatch": "errors",
+    "ModelTimeout": "errors",
+    "ModelUnreadable": "errors",
+    "OnnxFacts": "onnx_file",
+    "TensorFacts": "onnx_file",
+    "inspect_onnx": "onnx_file",
+    "FrozenModel": "open",
+    "open_model": "open",
+    "padding_value": "preprocess",
+    "prepare": "preprocess",
 }
-_FILE_OF = {name: file for file, names in _HOME.items() for name in names.split()}
 
-__all__ = [  # noqa: PLE0604
-    *sorted(_FILE_OF),
+__all__ = [
+    "BadPrediction",
+    "CommandFailed",
+    "FrozenModel",
+    "ModelError",
+    "ModelMismatch",
+    "ModelTimeout",
+    "ModelUnreadable",
+    "OnnxFacts",
+    "TensorFacts",
+    "inspect_onnx",
+    "open_model",
+    "padding_value",
+    "prepare",
 ]
 
 
 def __getattr__(name: str) -> Any:
     # Lazy, because NumPy and onnxruntime must not load with the command line.
-    if name in _FILE_OF:
+    if name in _HOME:
         from importlib import import_module
 
-        return getattr(import_module(f"limen.models.{_FILE_OF[name]}"), name)
+        return getattr(import_module(f"limen.models.{_HOME[name]}"), name)
     raise AttributeError(f"module 'limen.models' has no attribute {name!r}")

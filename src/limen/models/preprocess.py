@@ -90,7 +90,7 @@ def _standardise(values: Array) -> None:
     squares = sum(float(np.square(plane - mean, dtype=np.float64).sum()) for plane in values)
     deviation = float(np.sqrt(squares / n))
     # Under float32's own grain the image is of one value, and the rest is rounding.
-    if deviation <= 1e-7 * max(abs(mean), np.finfo(np.float32).tiny):
+    if deviation <= 1e-7 * max(abs(mean), 1e-30):
         values[...] = 0
         return
     values -= np.float32(mean)

@@ -28,7 +28,7 @@ def _load_set(product: Product, declared: Dataset, pseudonyms: object) -> Loaded
     approval = load_approval(product.folder / declared.approval)
     origin = origin_of(approval, declared.origin)
     loaded = LoadedSet(declared=declared, approval=approval, origin=origin)
-    absent = _absent_folder(product.folder, declared)
+    absent = absent_folder(product.folder, declared)
     if absent is not None:
         if not declared.optional:
             raise MissingData(
@@ -47,7 +47,7 @@ def _load_set(product: Product, declared: Dataset, pseudonyms: object) -> Loaded
     return loaded
 
 
-def _absent_folder(root: Path, declared: Dataset) -> str | None:
+def absent_folder(root: Path, declared: Dataset) -> str | None:
     for given in (declared.path, declared.images, declared.references):
         if given is not None and not (root / given).exists():
             return given

@@ -171,10 +171,10 @@ def _no_model(node: Node, file: str) -> Problem:
     if isinstance(node.value, dict) and node.value:
         here = [k for k in kinds if k in node.value]
         keys = here or list(node.value)
-        found = listed(keys, "and")
+        found = shown(listed(keys, "and"))
         if not here:
             near, key = next(((n, k) for k in keys if (n := nearest(k, kinds))), (None, keys[0]))
-            found = found if near is None else key
+            found = found if near is None else shown(key)
             keys = [key]
         place = node.value[keys[-1]]
         line, column = place.key_line, place.key_column

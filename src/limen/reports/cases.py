@@ -188,11 +188,12 @@ def _lesion_table(
 
 def _label_row(x: Mapping[str, Any]) -> tuple[str, ...]:
     undefined = x["undefined"]
-    error = f"{x['volume_error_ml']:+.3g} mL" if x["volume_error_ml"] else "0 mL"
+    sign = "-" if x["volume_error_ml"] < 0 else "+" if x["volume_error_ml"] > 0 else ""
+    error = f"{sign}{number(abs(x['volume_error_ml']))} mL"
     if x["relative_volume_error"] is not None and x["volume_error_ml"]:
         relative = x["relative_volume_error"]
         shown = percent(abs(relative)) if abs(relative) < 1 else number(100 * abs(relative))
-        error += f" ({'+' if relative > 0 else '-'}{shown} %)"
+        error += f" ({sign}{shown} %)"
     hd95 = (
         f"{number(x['hd95_mm'])} mm"
         if x["hd95_mm"] is not None

@@ -18,7 +18,7 @@ _DOT = 4.0
 _TRIES = 81
 _TALLY_ROWS = 8
 _TALLY_DOTS = 32
-_ROW = 34.0
+_ROW = 42.0
 
 
 @dataclass(frozen=True)
@@ -95,14 +95,15 @@ def dot_chart(
     heights = [max(_ROW, 2 * max((abs(dy) for _, dy in s), default=0) + 18) for s in spots]
     head = 26.0 if limit is not None else 10.0
     height = head + sum(heights) + 42
-    parts = [axis.grid(head - 4, height - 38, _tick_words)]
+    parts = [axis.grid(head, height - 38, _tick_words)]
     middle = (_LEFT + WIDTH - _RIGHT) / 2
     parts.append(_text(middle, height - 6, unit, "c-unit", "middle"))
     if limit is not None:
         x = axis.at(limit)
-        parts.append(f'<path class="c-limit" d="M{x:.1f} {head - 6:.1f}V{height - 38:.1f}"/>')
+        parts.append(f'<path class="c-limit" d="M{x:.1f} {head - 14:.1f}V{height - 38:.1f}"/>')
         anchor = "start" if x < middle else "end"
-        parts.append(_text(x, head - 11, limit_words, "c-limit-words", anchor))
+        beside = x + (4 if anchor == "start" else -4)
+        parts.append(_text(beside, head - 4, limit_words, "c-limit-words", anchor))
     y = head
     for row, spot, tall in zip(rows, spots, heights, strict=True):
         centre = y + tall / 2

@@ -169,7 +169,7 @@ def _answer(given: DatasetReport) -> Answer:
     if given.leaks:
         n = len({leak["case_b"] for leak in given.leaks})
         words = f"{count(n, 'case')} {'overlaps' if n == 1 else 'overlap'} with other data: "
-        words += "the model may have seen them, or a patient counts twice. "
+        words += "the model may have seen this patient or image, or a patient counts twice. "
         cautions.append((words + "The answer does not count as independent.", True))
     caution = origin_caution(given.origin, given.approval)
     if caution:

@@ -144,7 +144,7 @@ class _CasePictures:
             "prediction": self._view.slices(prediction.values),
         }
         self._automatic = window is None
-        self._window = window if window is not None else _automatic_window(image.values)
+        self._window = _automatic_window(image.values) if window is None else window
 
     def of_lesions(self, lesions: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Picture]:
         missed = [("reference", x) for x in _by_size(lesions["reference"]) if x["matched"] is None]
@@ -222,7 +222,8 @@ class _CasePictures:
         here = [(s, x) for s, x in wrong if self._crosses(x, index)]
         if wrong:
             title = "Whole slice through the worst"
-            what = "missed" if side == "reference" else "false mark"
+            missed = f"missed {_noun(lesion['label'])}"
+            what = missed if side == "reference" else "false mark"
             caption = f"{self._slice_words(index)}, through the largest {what}."
         else:
             title = f"Largest {_noun(lesion['label'])}, {lesion['diameter_mm']:.1f} mm"

@@ -1,0 +1,71 @@
+"""The network that ``limen train`` makes, and what it minimises."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from limen.models.recipe import Network
+
+_SMOOTH = 1e-5
+_FOCAL_GAMMA = 2.0
+
+
+def build_network(network: Network, channels: int, axes: str) -> Any:
+    """A torch module from (N, 1, three spatial axes) to (N, channels, the same axes).
+
+    Parameters
+    ----------
+    network : Network
+        Strides are along x, y, z.
+    channels : int
+        Output scores, before any softmax.
+    axes : str
+        ``xyz`` or ``zyx``: the order of the spatial axes in the tensor.
+    """
+    from monai.networks.nets import UNet
+
+    norms = {"instance": ("instance", {"affine": True}), "batch": "batch"}
+    turn = 1 if axes == "xyz" else -1
+    return UNet(
+        spatial_dims=3,
+        in_channels=1,
+        out_channels=channels,
+        channels=tuple(network.channels),
+        strides=[stride[::turn] for stride in network.strides],
+        kernel_size=network.kernel,
+        up_kernel_size=network.kernel,
+        num_res_units=network.res_units,
+        norm=norms[network.norm],
+    )
+
+
+def training_loss(scores: Any, target: Any, foreground: tuple[int, ...], kind: str) -> Any:
+    """Soft Dice loss of the foreground plus cross-entropy (or focal loss) of every channel.
+
+    Dice is taken over all patches of the batch together, since a patch without any foreground has
+    none of its own. It is MONAI's ``DiceCELoss(batch=True, include_background=False)``, or with
+    ``dice-focal`` and gamma = 2 the focal loss of Lin et al. (ICCV 2017).
+
+    Parameters
+    ----------
+    scores : (N, C, ...) tensor
+        Before the softmax.
+    target : (N, ...) int64 tensor
+        Channel of each voxel.
+    foreground : tuple of int
+        Channels that stand for a label.
+    """
+    import torch
+    from torch.nn.functional import log_softmax, nll_loss
+
+    logs = log_softmax(scores, dim=1)
+    per_voxel = nll_loss(logs, target, reduction="none")
+    if kind == "dice-focal":
+        per_voxel = per_voxel * (1 - torch.exp(-per_voxel)) ** _FOCAL_GAMMA
+    dice = 0.0
+    for channel in foreground:
+        share, truth = logs[:, channel].exp(), (target == channel).float()
+        both = (share * truth).sum()
+        dice = dice + (2 * both + _SMOOTH) / (share.sum() + truth.sum() + _SMOOTH)
+    return per_voxel.mean() + 1 - dice / len(foreground)

@@ -1,0 +1,209 @@
+"""The recipe of a training, as written in ``model/recipe.yaml``: everything that shapes the weights
+besides the cases and the declared input and output."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from limen.models.training_errors import NoRecipe, RecipeError
+from limen.product import Problem
+from limen.product.problems import listed, nearest
+from limen.product.tree import Node, key_text, read_tree
+
+Positive = Annotated[int, Field(ge=1)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Triple = tuple[Positive, Positive, Positive]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Network(_Strict):
+    """MONAI's ``UNet`` (Kerfoot et al., STACOM 2018: a U-Net of residual units)."""
+
+    kind: Literal["unet"] = "unet"
+    channels: list[Positive] = Field(
+        default=[8, 16, 32, 64, 96],
+        min_length=2,
+        max_length=7,
+        description="Features of each level, finest first.",
+    )
+    strides: list[Triple] = Field(
+        default=[(1, 1, 1), (2, 2, 1), (2, 2, 2), (2, 2, 2)],
+        description="Down-sampling along x, y, z into each level; one fewer than the levels, or "
+        "the first level too when it sees the image down-sampled.",
+    )
+    kernel: Literal[3, 5] = Field(default=3, description="Width of the convolutions, in voxels.")
+    res_units: int = Field(default=0, ge=0, le=4, description="Residual units of each level.")
+    norm: Literal["instance", "batch"] = Field(
+        default="instance", description="How features are normalised."
+    )
+
+    @model_validator(mode="after")
+    def _one_stride_for_each_step(self) -> Network:
+        if len(self.strides) != len(self.channels) - 1:
+            raise PydanticCustomError(
+                "words",
+                "{expected}",
+                {"expected": f"{len(self.channels) - 1} strides for {len(self.channels)} levels"},
+            )
+        return self
+
+    @property
+    def shrinks(self) -> Triple:
+        """By how much the coarsest level is smaller, along x, y, z."""
+        x = y = z = 1
+        for stride in self.strides:
+            x, y, z = x * stride[0], y * stride[1], z * stride[2]
+        return (x, y, z)
+
+
+class Augmentation(_Strict):
+    """Changes that leave the reference true. Intensities are those of the prepared image, so with
+    ``normalise: window`` 0.1 is a tenth of the window."""
+
+    flip: list[Literal["x", "y", "z"]] = Field(
+        default=["x", "y", "z"], description="Axes that are mirrored half of the time."
+    )
+    scale: Fraction = Field(default=0.1, description="Contrast is multiplied by up to 1 +- this.")
+    shift: Annotated[float, Field(ge=0)] = Field(
+        default=0.03, description="Brightness moves by up to +- this."
+    )
+    noise: Annotated[float, Field(ge=0)] = Field(
+        default=0.02, description="Largest standard deviation of added Gaussian noise."
+    )
+
+
+class Recipe(_Strict):
+    """The whole of ``recipe.yaml``."""
+
+    recipe: Literal[1] = Field(description="Version of this format.")
+    network: Network = Field(default_factory=Network)
+    patch: Triple | None = Field(
+        default=None,
+        description="Voxels along x, y, z that a step sees; none: model.input.patch.",
+    )
+    batch: Positive = Field(default=2, description="Patches of one step.")
+    steps: Positive = Field(default=3000, description="Steps at most; the schedule ends there.")
+    learning_rate: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=3e-3, description="Largest learning rate of AdamW."
+    )
+    warmup_steps: Annotated[int, Field(ge=0)] = Field(
+        default=100, description="Steps over which the learning rate rises; then a cosine to 0."
+    )
+    weight_decay: Annotated[float, Field(ge=0)] = Field(default=1e-4, description="Of AdamW.")
+    loss: Literal["dice-ce", "dice-focal"] = Field(
+        default="dice-ce", description="What is minimised: Dice plus cross-entropy or focal loss."
+    )
+    foreground_share: Fraction = Field(
+        default=0.7, description="Share of patches that are drawn around a lesion."
+    )
+    augmentation: Augmentation = Field(default_factory=Augmentation)
+    tune_fraction: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.15, description="Share of the patients that choose the weights."
+    )
+    tune_cases: Positive = Field(
+        default=16, description="Of these, so many are looked at each time; at the end, all."
+    )
+    eval_every: Positive = Field(default=250, description="Steps between two looks at them.")
+    patience: Positive = Field(
+        default=6, description="Looks without a better one after which training stops."
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
+        default=1, description="Of the split, the first weights and every draw."
+    )
+    threads: Positive = Field(
+        default=2, description="Threads; other numbers give weights that differ in the last bits."
+    )
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read and check a recipe.
+
+    Raises
+    ------
+    NoRecipe
+        There is no such file.
+    RecipeError
+        The file cannot be read, is no YAML, or is wrong; its ``problems`` are all of them.
+    """
+    file = path.name
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        raise NoRecipe(
+            "there is no recipe",
+            where=str(path),
+            mend="write one there that begins with `recipe: 1` (all else has defaults), or name "
+            "another with --recipe",
+        ) from None
+    except (OSError, UnicodeDecodeError):
+        raise RecipeError([Problem(file, 1, None, "", None, "a readable file of UTF-8")]) from None
+    root, problems = read_tree(text, file)
+    if root is None or not isinstance(root.value, dict):
+        words = "keys with values; the first is `recipe: 1`"
+        raise RecipeError(problems or [Problem(file, 1, None, "", "no keys", words)])
+    try:
+        recipe = Recipe.model_validate_json(json.dumps(root.plain()), strict=True)
+    except ValidationError as error:
+        problems += _in_words(error, root, file)
+        recipe = None
+    if recipe is None or problems:
+        raise RecipeError(sorted(problems, key=lambda p: (p.line, p.column or 0)))
+    return recipe
+
+
+def _in_words(error: ValidationError, root: Node, file: str) -> Iterator[Problem]:
+    for each in error.errors(include_url=False, include_input=False):
+        keys = each["loc"]
+        node, is_there = root.nearest_at(keys)
+        if node.unreadable:
+            continue
+        fields = _fields_at(keys)
+        near = None
+        found = node.text or None
+        line, column = node.line, node.column
+        if each["type"] == "extra_forbidden":
+            found, valid = str(keys[-1]), list(fields)
+            line, column = node.key_line, node.key_column
+            words, near = f"one of the keys {listed(valid)}", nearest(found, valid)
+        elif not is_there:
+            found, words = None, str(keys[-1])
+            words = "recipe: 1, the version of this format" if words == "recipe" else words
+        elif each["type"] == "literal_error":
+            words = str(each["ctx"]["expected"]).replace("'", "")
+            if isinstance(node.value, str):
+                near = nearest(node.value, words.replace(" or ", ", ").split(", "))
+        else:
+            words = _lower(str(each["msg"]))
+            help_ = fields[str(keys[-1])].description if keys[-1] in fields else None
+            words += f" ({help_.rstrip('.')})" if help_ else ""
+        yield Problem(file, line, column, key_text(keys), found, words, near)
+
+
+def _lower(message: str) -> str:
+    """Pydantic's words as what belongs there: "Input should be a valid integer" ..."""
+    for start in ("Input should be ", "Value should "):
+        if message.startswith(start):
+            return message.removeprefix(start)
+    return message[0].lower() + message[1:]
+
+
+def _fields_at(keys: tuple[str | int, ...]) -> dict[str, Any]:
+    """The fields of the model in which the last of these keys stands."""
+    model: Any = Recipe
+    for key in keys[:-1]:
+        field = model.model_fields.get(key) if isinstance(key, str) else None
+        inner = None if field is None else field.annotation
+        inner = next((a for a in get_args(inner) if a is not type(None)), inner)
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return {}
+        model = inner
+    return dict(model.model_fields)

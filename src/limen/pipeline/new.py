@@ -1,0 +1,338 @@
+"""A new product folder: a commented declaration, written from what is there or as a template."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from limen.errors import LimenError
+from limen.evidence import write_atomically
+
+if TYPE_CHECKING:
+    from limen.data import Inspection
+
+Modality = Literal["ct", "mr", "oct"]
+
+
+class AlreadyAProduct(LimenError):
+    """The folder holds a ``limen.yaml`` already."""
+
+
+class NothingToDeclare(LimenError):
+    """What was found is not enough for a declaration that can be run."""
+
+
+@dataclass(frozen=True)
+class NewProduct:
+    """What was written, and on what grounds."""
+
+    folder: Path
+    found: Inspection | None
+    assumed: list[str] = field(default_factory=list)
+    """What a person has to confirm, one sentence each."""
+    next_command: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "folder": str(self.folder),
+            "declaration": str(self.folder / "limen.yaml"),
+            "found": None if self.found is None else self.found.as_dict(),
+            "assumed": self.assumed,
+            "next": self.next_command,
+        }
+
+
+def new_product(
+    folder: Path,
+    *,
+    images: Path | None = None,
+    references: Path | None = None,
+    predictions: Path | None = None,
+    onnx: Path | None = None,
+    modality: Modality | None = None,
+    name: str | None = None,
+    told: Callable[[int, int], None] | None = None,
+) -> NewProduct:
+    """Write a product folder: ``limen.yaml``, an approval to fill in, a schema for editors.
+
+    Without ``images`` it is a template; with them the declaration describes what is there, and
+    ``limen run`` accepts it as it stands. Nothing is copied, and nothing is left when it fails.
+
+    Parameters
+    ----------
+    folder : Path
+        Made when it is not there.
+    images, references : Path, optional
+        Folders; ``images`` alone is a folder that holds both, or a manifest.
+    predictions, onnx : Path, optional
+        The model: label maps on disk, or an ONNX file. At most one of them.
+    modality : "ct", "mr" or "oct", optional
+        Else from the DICOM headers, else guessed from the values; of a template: ct.
+    name : str, optional
+        Of the product; else made from the folder's name.
+    told : callable, optional
+        Called with (cases read, cases to read).
+
+    Raises
+    ------
+    AlreadyAProduct
+        An existing declaration is never overwritten.
+    NothingToDeclare
+        No references, no readable case, or flags that do not go together.
+    DataError, ModelError
+    """
+    _require_free(folder)
+    if images is None and (references or predictions or onnx):
+        raise NothingToDeclare(
+            "there are no images to look at",
+            mend="add --images FOLDER; without any data flag a template is written",
+        )
+    if predictions is not None and onnx is not None:
+        raise NothingToDeclare(
+            "two models are given", found="--predictions and --onnx", mend="give one of them"
+        )
+    title = name or _name_of(folder)
+    if images is None:
+        from limen.pipeline.templates import template
+
+        text = template(modality or "ct", title)
+        folders = ["data/validation/images", "data/validation/references", "model"]
+        command = f"put data and model there, then `limen check {folder}`"
+        return _written(NewProduct(folder, None, next_command=command), text, folders)
+
+    from limen.data import inspect_folders
+
+    found = inspect_folders(images, references, predictions=predictions, told=told)
+    _require_enough(found, references)
+    text, assumed = _declaration(
+        found,
+        folder,
+        title,
+        (modality or "").upper() or None,
+        images,
+        references,
+        predictions,
+        onnx,
+    )
+    command = f"limen run {folder}"
+    if predictions is None and onnx is None:
+        command = f"put one label map a case into {folder / 'predictions'}, then limen run {folder}"
+    return _written(NewProduct(folder, found, assumed, command), text, [])
+
+
+# --- what is refused --------------------------------------------------------------------------
+
+
+def _require_free(folder: Path) -> None:
+    if (folder / "limen.yaml").exists():
+        raise AlreadyAProduct(
+            "the folder is a product already, and Limen never overwrites a declaration",
+            where=str(folder / "limen.yaml"),
+            mend="name another folder, or edit that file",
+        )
+    if folder.exists() and not folder.is_dir():
+        raise NothingToDeclare("this is a file", where=str(folder), mend="name a folder")
+
+
+def _require_enough(found: Inspection, references: Path | None) -> None:
+    first = found.problems[0].error if found.problems else None
+    if not found.references:
+        raise NothingToDeclare(
+            "no case has a reference, so nothing could be measured",
+            found=str(first) if first else f"{found.cases} images",
+            mend="name the folder of references with --references"
+            if references is None
+            else "give references and images the same names (CASE.nii.gz)",
+        )
+    if not found.read:
+        raise NothingToDeclare(
+            "not one case could be read",
+            found=str(first) if first else None,
+            mend=first.mend if first else None,
+        )
+
+
+# --- the text ---------------------------------------------------------------------------------
+
+
+def _declaration(
+    found: Inspection,
+    folder: Path,
+    title: str,
+    given: Modality | None,
+    images: Path,
+    references: Path | None,
+    predictions: Path | None,
+    onnx: Path | None,
+) -> tuple[str, list[str]]:
+    from limen.pipeline.templates import Facts, declaration
+
+    assumed = []
+    modality = given.upper() if given is not None else (found.modality or "CT")
+    if given is None and (found.modality_is_guess or found.modality is None):
+        assumed.append(f"modality {modality}, guessed from the image values (--modality states it)")
+    labels = {label.name: label.value for label in found.labels if label.voxels or label.name}
+    unnamed = not any(k.startswith("dicom") for k in found.reference_kinds)
+    labels |= {f"label_{v}": v for v in found.predicted if v not in labels.values()}
+    if found.reference == "instances" and unnamed:
+        labels = {"lesion": 1}
+    if not labels:
+        labels = {"label_1": 1}
+        assumed.append("one label with value 1, because every reference read is empty")
+    elif unnamed and found.reference == "mask":
+        assumed.append(f"names of labels ({', '.join(labels)}); rename them in limen.yaml")
+    assumed.append(f"task {found.task}: {found.task_because}")
+    if found.reference == "instances" and len(found.predicted) == 1:
+        assumed.append(
+            "predictions number their lesions too, as the references do; those read hold a single "
+            "value, so all marks of a case would count as one lesion"
+        )
+    assumed += [
+        "criteria and risk: defaults, until a clinician sets them",
+        "intended use and approval: to be written",
+    ]
+    data = {
+        "path": _path(images, folder) if references is None else None,
+        "images": None if references is None else _path(images, folder),
+        "references": None if references is None else _path(references, folder),
+    }
+    model, checks = _model(predictions, onnx, folder, modality, labels, found)
+    facts = Facts(
+        title=title,
+        modality=modality,
+        task=found.task,
+        because=found.task_because,
+        reference=found.reference,
+        labels=labels,
+        found=_found_words(found),
+        data={k: v for k, v in data.items() if v is not None},
+        model=model,
+    )
+    return declaration(facts), assumed + checks
+
+
+def _model(
+    predictions: Path | None,
+    onnx: Path | None,
+    folder: Path,
+    modality: str,
+    labels: dict[str, int],
+    found: Inspection,
+) -> tuple[list[str], list[str]]:
+    """Lines of the model's section, and what is to be checked in them."""
+    from limen.pipeline.templates import quoted
+
+    if onnx is None:
+        path = "predictions" if predictions is None else _path(predictions, folder)
+        return [f"predictions: {quoted(path)} # one label map a case, named as the case"], []
+    from limen.models import inspect_onnx
+
+    facts = inspect_onnx(onnx)
+    lines = [f"onnx: {quoted(_path(onnx, folder))}"]
+    if facts.settings is not None:
+        for part in ("input", "output"):
+            values = facts.settings.get(part) or {}
+            if values:
+                lines.append(f"{part}: # as the model file states it")
+                lines += [f"  {key}: {json.dumps(value)}" for key, value in values.items()]
+        return lines, []
+    shape = facts.inputs[0].shape if facts.inputs else None
+    sizes = shape[2:] if shape is not None and len(shape) == 5 else ()
+    spacing = [row[1] for row in found.spacing_mm]
+    lines += [
+        "# The file does not say how its input is made: check each line against its training.",
+        "input:",
+        f"  spacing_mm: {json.dumps(spacing)} # the median of the cases; what was it trained at?",
+        "  orientation: LPS # where x, y, z of the tensor point; nibabel and MONAI: often RAS",
+    ]
+    if modality == "CT":
+        lines.append("  window_hu: [-1000, 400] # clipped to these HU, then mapped onto 0 to 1")
+    else:
+        lines.append("  normalise: zscore # mean 0 and standard deviation 1 over each case")
+    if len(sizes) == 3 and all(isinstance(n, int) for n in sizes):
+        lines.append(
+            f"  patch: {json.dumps(list(sizes))} # the model's fixed input size, in x, y, z"
+        )
+    else:
+        lines.append("  patch: [96, 96, 96] # sliding window in voxels, in x, y, z")
+    channels = facts.outputs[0].shape[1] if facts.outputs and facts.outputs[0].shape else None
+    activation = "sigmoid" if channels == 1 else "softmax"
+    lines += ["output:", f"  activation: {activation} # none, if the model ends with its own"]
+    told = "the model's input (spacing, window, orientation, patch): check it in limen.yaml"
+    return lines, [told]
+
+
+def _found_words(found: Inspection) -> list[str]:
+    """What was found, one line each, for comments in the file."""
+    words = [f"{found.cases} cases of {found.patients} patients, understood as {found.layout}."]
+    if found.spacing_mm:
+        spacing = " x ".join(f"{m:g}" for _, m, _ in found.spacing_mm)
+        words.append(f"Median spacing {spacing} mm; read whole: {found.read} cases.")
+    words += [
+        f"{label.name} (value {label.value}): in {label.cases} cases read, {label.components:g} "
+        f"components each, typically {label.diameter_mm:g} mm across."
+        for label in found.labels
+    ]
+    if found.empty_references:
+        words.append(f"{found.empty_references} references read hold no label.")
+    return words + [f"{note[:1].upper()}{note[1:]}." for note in found.notes]
+
+
+def _path(path: Path, folder: Path) -> str:
+    """Relative to the product where it lies below it, else absolute."""
+    whole, base = Path(os.path.abspath(path)), Path(os.path.abspath(folder))  # noqa: PTH100
+    return whole.relative_to(base).as_posix() if whole.is_relative_to(base) else str(whole)
+
+
+def _name_of(folder: Path) -> str:
+    words = re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-")
+    return words or "product"
+
+
+# --- writing ----------------------------------------------------------------------------------
+
+
+def _written(product: NewProduct, text: str, folders: list[str]) -> NewProduct:
+    from limen.pipeline.templates import UNDECLARED
+    from limen.product import declaration_schema, load_declaration
+
+    with tempfile.TemporaryDirectory() as draft:
+        path = Path(draft) / "limen.yaml"
+        path.write_text(text, encoding="utf-8")
+        load_declaration(path)  # a declaration that would be refused is never written
+    folder = product.folder
+    files = {
+        ".limen/limen.schema.json": json.dumps(declaration_schema(), indent=1).encode(),
+        "approvals/undeclared.yaml": UNDECLARED.encode(),
+        "limen.yaml": text.encode(),  # last: with it the folder is a product
+    }
+    made: list[Path] = []
+    try:
+        for inside in [*folders, *(str(Path(f).parent) for f in files)]:
+            _make_folders(folder / inside, made)
+        for inside, content in files.items():
+            target = folder / inside
+            if inside == "approvals/undeclared.yaml" and target.exists():
+                continue
+            if inside == "limen.yaml":
+                _require_free(folder)
+            write_atomically(target, content)
+            made.append(target)
+    except BaseException:
+        for path in reversed(made):
+            path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
+        raise
+    return product
+
+
+def _make_folders(folder: Path, made: list[Path]) -> None:
+    missing = [p for p in (folder, *folder.parents) if not p.exists()]
+    for path in reversed(missing):
+        path.mkdir()
+        made.append(path)
