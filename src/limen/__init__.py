@@ -8,7 +8,8 @@ __version__ = "0.1.0"
 __all__ = ["Product", "__version__", "load", "run"]
 
 if TYPE_CHECKING:
-    from limen.pipeline import Product, load, run
+    from limen.pipeline.product import Product, load
+    from limen.pipeline.run import run
 
 
 def __getattr__(name: str) -> Any:

@@ -84,7 +84,7 @@ def test_spaces(path: Path, space: str, signs: tuple[int, int, int]) -> None:
     ],
 )
 def test_no_stated_place_in_the_patient(path: Path, fields: dict[str, Any]) -> None:
-    with pytest.raises(OrientationMissing, match="P007, mask: .*mend"):
+    with pytest.raises(OrientationMissing, match=r"P007, mask: .*mend"):
         read_nrrd(write(path, **fields), WHERE)
 
 

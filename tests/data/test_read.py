@@ -301,7 +301,7 @@ def test_file_that_cannot_be_read_names_the_case(
     if kind in ("nifti", "nrrd", "dicom-series"):
         readings = [lambda: read_image(case(path, kind=kind))]
     for reading in readings:
-        with pytest.raises(UnreadableFile, match="^P007") as caught:
+        with pytest.raises(UnreadableFile, match=r"^P007") as caught:
             reading()
         assert "Kim" not in str(caught.value)
 
@@ -309,8 +309,8 @@ def test_file_that_cannot_be_read_names_the_case(
 def test_error_of_the_mask_says_that_it_is_the_mask(folder: Path) -> None:
     path = folder / "a.nii"
     path.write_bytes(b"")
-    with pytest.raises(DataError, match="^P007, mask: "):
+    with pytest.raises(DataError, match=r"^P007, mask: "):
         read_labels(Source("nifti", (path,)), GRID, LESION, "P007")
-    with pytest.raises(DataError, match="^P007, image: "):
+    with pytest.raises(DataError, match=r"^P007, image: "):
         read_image(case(path))
     assert issubclass(SpacingMissing, DataError)

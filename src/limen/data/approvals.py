@@ -94,7 +94,16 @@ def load_approval(path: Path) -> Approval:
         raise ApprovalError(
             "the approval file is not YAML",
             where=f"{where}:{mark.line + 1}" if mark is not None else where,
-            mend="write one `key: value` a line",
+            found=error.problem if isinstance(error, MarkedYAMLError) else None,
+            mend="write one `key: value` a line, in UTF-8",
+        ) from None
+    except ValueError as error:
+        # ruamel turns 2021-02-30 into a date while it reads
+        raise ApprovalError(
+            "the approval file holds a date that does not exist",
+            where=where,
+            found=str(error),
+            mend="write dates as 2026-12-31",
         ) from None
     if not isinstance(loaded, dict):
         raise ApprovalError("the approval file states nothing", where=where, mend="state its kind")
@@ -186,7 +195,11 @@ def _in_words(error: Any, loaded: Any) -> str:
     line = ""
     if key is not None and hasattr(loaded, "lc") and key in loaded:
         line = f"line {loaded.lc.key(key)[0] + 1}, {key}: {loaded[key]!r}: "
+    elif key is not None:
+        line = f"{key}: "
     message = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "string_type":
+        message = "expected text; put a number into quotes"
     if error["type"] == "extra_forbidden":
         from rapidfuzz.process import extractOne
 

@@ -7,6 +7,8 @@ that case, never a guess.
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +24,7 @@ from limen.data.case import (
     Source,
 )
 from limen.data.errors import DataError, EmptyFolder
-from limen.data.identity import Pseudonyms
+from limen.data.identity import Pseudonyms, safe_name
 from limen.data.naming import (
     assumption_notes,
     bare,
@@ -112,19 +114,25 @@ def attach_predictions(cases: CaseSet, folder: Path) -> CaseSet:
     if not items:
         raise EmptyFolder(
             "there is no prediction in the folder of predictions",
-            where=f"predictions {folder.name}" if role(folder.name) else None,
+            where=safe_name(folder.name, ()),
             mend="put one label map a case there (CASE.nii.gz), or correct model.predictions",
         )
     found = replace(cases, cases=[], problems=list(cases.problems), notes=list(cases.notes))
-    used: set[int] = set()
+    matched = {
+        case.id: _matching(
+            items, [case.id, cases.names.get(case.id, case.id)], cases.series.get(case.id)
+        )
+        for case in cases.cases
+        if case.prediction is None
+    }
+    claims = _counted(item for matches in matched.values() for item in matches)
     for case in cases.cases:
         if case.prediction is not None:
             found.cases.append(case)
             continue
-        names = [case.id, cases.names.get(case.id, case.id)]
-        matches = _matching(items, names, cases.series.get(case.id))
-        used.update(id(item) for item in matches)
-        if len(matches) == 1 and matches[0].source.kind != "dicom-series":
+        matches = matched[case.id]
+        one = len(matches) == 1 and claims[matches[0]] == 1
+        if one and matches[0].source.kind != "dicom-series":
             found.cases.append(replace(case, prediction=matches[0].source))
             continue
         error = (
@@ -135,13 +143,14 @@ def attach_predictions(cases: CaseSet, folder: Path) -> CaseSet:
             )
             if not matches
             else AmbiguousCase(
-                f"{len(matches)} predictions could be this case's, or one is an image",
+                f"{len(matches)} predictions could be this case's, or it is an image or another "
+                "case's as well",
                 where=case.id,
-                mend="leave one label map a case",
+                mend=f"leave one label map a case, named {case.id}.nii.gz",
             )
         )
         found.problems.append(CaseProblem(case.id, error))
-    spare = len(items) - len(used)
+    spare = len(items) - len(claims)
     if spare:
         found.notes.append(f"{spare} predictions belong to no case")
     return found
@@ -208,10 +217,14 @@ def _paired(images: Path, references: Path | None, dataset: str, pseudonyms: Pse
     if references is None and not marks:
         build.found.notes.append("no references: these cases cannot be evaluated")
     used: set[int] = set()
-    for name, same in _by_case(candidates).items():
-        matches = _matching(marks, [name], same[0].series)
+    groups = _by_case(candidates, {mark.name for mark in marks})
+    matched = {n: _matching(marks, [n], same[0].series) for n, same in groups.items()}
+    claims = _counted([m for matches in matched.values() for m in matches])
+    for name, same in groups.items():
+        matches = matched[name]
         used.update(id(m) for m in matches)
-        build.add(name, same, matches, reference_expected=bool(marks))
+        shared = any(claims[m] > 1 and m.refers is None for m in matches)
+        build.add(name, same, matches, reference_expected=bool(marks), shared=shared)
     for mark in marks:
         if id(mark) not in used:
             build.unused_reference(mark)
@@ -337,7 +350,7 @@ def _relative(path: Path, folder: Path) -> str:
     return "" if inside == "." else inside
 
 
-def _counted(names: list[str] | list[Path]) -> dict[object, int]:
+def _counted(names: Iterable[object]) -> dict[object, int]:
     from collections import Counter
 
     return dict(Counter[object](names))
@@ -357,14 +370,17 @@ def _has_volume(folder: Path) -> bool:
     return any(volume_kind(p) for p in folder.rglob("*") if p.is_file())
 
 
-def _by_case(items: list[_Item]) -> dict[str, list[_Item]]:
+def _by_case(items: list[_Item], references: set[str]) -> dict[str, list[_Item]]:
     """Items by case name; nnU-Net's channel number is no part of it."""
     groups: dict[str, list[_Item]] = {}
     stems = {item.name for item in items}
+    # Where a reference carries the number too, it numbers cases (case_0000, case_0001 ...).
+    numbered = {base for base, n in (channel(bare(r)) for r in references) if n is not None}
     for item in items:
         base, number = channel(item.name)
         # `scan_0001` alone is a numbered case, beside `scan_0000` it is a channel.
         is_channel = number == 0 or (number is not None and f"{base}_0000" in stems)
+        is_channel = is_channel and channel(bare(item.name))[0] not in numbered
         groups.setdefault(base if is_channel else item.name, []).append(item)
     return groups
 
@@ -375,11 +391,16 @@ def _matching(items: list[_Item], names: list[str], series: SeriesFiles | None) 
         bound = [i for i in items if i.refers is not None and i.refers.belongs_to(series)]
         if bound:
             return bound
-    exact = [i for i in items if i.name in names]
+    exact = [i for i in items if _composed(i.name) in {_composed(n) for n in names}]
     if exact:
         return exact
-    wanted = {bare(n) for n in names}
-    return [i for i in items if bare(i.name) in wanted]
+    wanted = {bare(_composed(n)) for n in names}
+    return [i for i in items if bare(_composed(i.name)) in wanted]
+
+
+def _composed(name: str) -> str:
+    """macOS writes an accent or a Hangul syllable in pieces, other systems in one."""
+    return unicodedata.normalize("NFC", name)
 
 
 # --- making cases -----------------------------------------------------------------------------
@@ -405,10 +426,12 @@ class _Builder:
         *,
         reference_expected: bool,
         prediction: Source | None = None,
+        shared: bool = False,
     ) -> None:
+        """``shared``: another case has the same claim to the reference."""
         series = next((i.series for i in images if i.series is not None), None)
         ident = self._id(name, series)
-        error = _why_not(ident, images, references, reference_expected)
+        error = _why_not(ident, images, references, reference_expected, shared)
         if error is not None:
             self.found.problems.append(CaseProblem(ident, error))
             return
@@ -453,15 +476,22 @@ class _Builder:
     def _id(self, name: str, found: SeriesFiles | ReferenceFile | None) -> str:
         tokens = found.tokens if found is not None else frozenset[str]()
         ident = case_id(name, self.pseudonyms, tokens)
-        if ident in self.taken:
-            ident = self.pseudonyms.series(f"{name}\0{len(self.taken)}")
+        again = 0
+        while ident in self.taken:
+            # from the name alone, so that a case added later renames no other
+            ident = self.pseudonyms.series(name if not again else f"{name}\0{again}")
+            again += 1
         self.taken.add(ident)
         self.hidden += ident.startswith("C-")
         return ident
 
 
 def _why_not(
-    ident: str, images: list[_Item], references: list[_Item], reference_expected: bool
+    ident: str,
+    images: list[_Item],
+    references: list[_Item],
+    reference_expected: bool,
+    shared: bool,
 ) -> DataError | None:
     if len(images) != 1:
         if not images:
@@ -483,6 +513,12 @@ def _why_not(
             f"{len(references)} references for one image",
             where=ident,
             mend="leave one, or name it in cases.csv",
+        )
+    if shared:
+        return AmbiguousCase(
+            "its reference could be another image's as well",
+            where=ident,
+            mend="name the reference exactly as its image, or list the cases in cases.csv",
         )
     if not references and reference_expected:
         return NoReference(

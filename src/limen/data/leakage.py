@@ -326,10 +326,10 @@ def _local_contrast(fine: Array) -> Array:
     from scipy.ndimage import gaussian_filter
 
     low, high = np.quantile(fine, (0.01, 0.99))
-    levels = np.round((fine - low) / max(float(high - low), 1e-12) * _LEVELS).clip(0, _LEVELS)
-    order = np.unique(levels, return_inverse=True, return_counts=True)
-    middle = (np.cumsum(order[2]) - order[2] / 2) / fine.size
-    ranks = middle[order[1]].reshape(fine.shape).astype(np.float32)
+    scaled = (fine - low) * np.float32(_LEVELS / max(float(high - low), 1e-12))
+    levels = np.round(scaled).clip(0, _LEVELS).astype(np.uint8)
+    counts = np.bincount(levels.ravel(), minlength=_LEVELS + 1)
+    ranks = ((np.cumsum(counts) - counts / 2) / fine.size).astype(np.float32)[levels]
     a, b, c = (n // _FINE for n in fine.shape)
     cells = ranks.reshape(a, _FINE, b, _FINE, c, _FINE).mean(axis=(1, 3, 5))
     detail = cells - gaussian_filter(cells, 1.0, mode="nearest")

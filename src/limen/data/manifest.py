@@ -16,7 +16,13 @@ from typing import Any
 
 from limen.data.case import Case, CaseProblem, CaseSet, Source
 from limen.data.errors import DataError, ManifestError, UnreadableFile
-from limen.data.identity import Pseudonyms, names_a_patient, safe_name
+from limen.data.identity import (
+    Pseudonyms,
+    contains_identity,
+    looks_like_code,
+    names_a_patient,
+    safe_name,
+)
 from limen.data.naming import assumption_notes, volume_kind
 
 MANIFEST_SUFFIXES = (".csv", ".parquet")
@@ -59,6 +65,7 @@ def cases_of_manifest(path: Path, dataset: str, pseudonyms: Pseudonyms) -> CaseS
             "the manifest lists no case", where=path.name, mend="add one row for each case"
         )
     columns = list(rows[0][1])
+    _require_no_slip(columns, path)
     for needed in ("case", "image"):
         if needed not in columns:
             raise ManifestError(
@@ -78,6 +85,7 @@ def cases_of_manifest(path: Path, dataset: str, pseudonyms: Pseudonyms) -> CaseS
         found.notes.append("no references: these cases cannot be evaluated")
     files = _Files(path.parent)
     assumed = []
+    withheld = 0
     for line, row in rows:
         where = f"{path.name}:{line}"
         ident = str(row["case"]).strip()
@@ -90,23 +98,41 @@ def cases_of_manifest(path: Path, dataset: str, pseudonyms: Pseudonyms) -> CaseS
             )
             found.problems.append(CaseProblem(f"row-{line}", error))
             continue
+        name, ident = ident, _shown_id(ident, row, files, pseudonyms)
+        withheld += ident != name
         try:
-            case, stated = _case(ident, row, hidden, where, files, dataset, pseudonyms)
+            case, stated = _case(ident, name, row, hidden, where, files, dataset, pseudonyms)
         except DataError as error:
             found.problems.append(CaseProblem(ident, error))
             continue
         found.cases.append(case)
-        found.names[ident] = ident
+        found.names[ident] = name
         if case.image in files.series:
             found.series[ident] = files.series[case.image]
         if not stated:
             assumed.append(case)
     found.notes += assumption_notes(assumed, 0)
+    if withheld:
+        found.notes.append(
+            f"{withheld} case ids are not shown because they hold the patient's identifier; "
+            "pseudonyms stand for them"
+        )
     return found
+
+
+def _shown_id(ident: str, row: dict[str, Any], files: _Files, pseudonyms: Pseudonyms) -> str:
+    """The case's id, or a pseudonym where it holds the patient's identifier."""
+    patient = "" if _blank(row.get("patient")) else str(row["patient"]).strip()
+    # P001_scan1 of patient P001 is a code, 19610412_scan1 of patient 19610412 is not.
+    told = not looks_like_code(ident) and contains_identity(ident, [patient])
+    if told or contains_identity(ident, files.tokens(row.get("image"))):
+        return pseudonyms.series(ident)
+    return ident
 
 
 def _case(
     ident: str,
+    name: str,
     row: dict[str, Any],
     hidden: list[str],
     where: str,
@@ -130,7 +156,7 @@ def _case(
     attributes = _attributes(row, hidden, where)
     raw_patient = "" if _blank(row.get("patient")) else str(row["patient"]).strip()
     stated = names_a_patient(raw_patient) or raw_patient.isdigit()
-    patient = pseudonyms.patient(raw_patient if stated else f"{dataset}\0{ident}")
+    patient = pseudonyms.patient(raw_patient if stated else f"{dataset}\0{name}")
     series = files.series.get(sources["image"])
     if series is not None:
         from limen.data.dicom_series import series_attributes
@@ -187,10 +213,22 @@ class _Files:
         self._scans: dict[Path, Any] = {}
         self.series: dict[Source, Any] = {}
 
+    def tokens(self, text: Any) -> frozenset[str]:
+        """What would identify the patient in the headers an image's path leads to."""
+        path = self._root / str(text or "").strip()
+        if _blank(text) or not _exists(path) or volume_kind(path) is not None:
+            return frozenset()
+        try:
+            scan = self._scan(path if path.is_dir() else path.parent, "")
+        except DataError:
+            return frozenset()
+        series = [s for s in scan.series if path.is_dir() or path in s.files]
+        return frozenset[str]().union(*(s.tokens for s in series))
+
     def source(self, text: str, where: str, column: str) -> Source:
         path = self._root / text.strip()
         shown = safe_name(path.name, ())
-        if not path.exists():
+        if not _exists(path):
             raise UnreadableFile(
                 "the file is not there",
                 where=where,
@@ -239,6 +277,13 @@ class _Files:
         )
 
 
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name too long for the disk, or with a NUL in it
+        return False
+
+
 def _marks(scan: Any) -> list[Any]:
     return [r for r in scan.references if r.kind != "dicom-sr"]
 
@@ -269,7 +314,22 @@ def _rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
         ) from None
     header = text.split("\n", 1)[0]
     separator = max(",;\t", key=header.count)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
+    # strict, because a quote that is never closed would swallow the rows after it in silence
+    reader = csv.DictReader(
+        io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True
+    )
+    try:
+        return _csv_rows(reader, path)
+    except csv.Error as error:
+        raise ManifestError(
+            "the manifest is not well-formed CSV",
+            where=f"{path.name}:{reader.line_num}",
+            found=str(error),
+            mend="close every double quote, and double those inside a value",
+        ) from None
+
+
+def _csv_rows(reader: csv.DictReader[str], path: Path) -> list[tuple[int, dict[str, Any]]]:
     names = [name.strip() for name in reader.fieldnames or []]
     twice = [name for name, n in Counter(names).items() if n > 1]
     if twice:
@@ -277,20 +337,41 @@ def _rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
             "a column is there twice", where=path.name, found=", ".join(twice), mend="remove one"
         )
     reader.fieldnames = names
-    return [(reader.line_num, row) for row in reader if any(not _blank(v) for v in row.values())]
+    rows = [(reader.line_num, row) for row in reader if any(not _blank(v) for v in row.values())]
+    if any(not _blank(row.pop("", None)) for _, row in rows):
+        raise ManifestError("a column with values has no name", where=path.name, mend="name it")
+    return rows
+
+
+def _require_no_slip(columns: list[str], path: Path) -> None:
+    """Refuse ``refrence`` where there is no ``reference``: it would become an attribute."""
+    from rapidfuzz.fuzz import ratio
+    from rapidfuzz.process import extractOne
+
+    absent = [name for name in _KNOWN if name not in columns]
+    for column in columns:
+        near = extractOne(column.lower(), absent, scorer=ratio, score_cutoff=85)
+        if column not in _KNOWN and near is not None:
+            raise ManifestError(
+                "a column is almost one that Limen knows",
+                where=path.name,
+                found=column,
+                mend=f"name it {near[0]}, or something else if it is not that",
+            )
 
 
 def _require_unique(rows: list[tuple[int, dict[str, Any]]], path: Path) -> None:
     lines: dict[str, list[int]] = {}
     for line, row in rows:
         lines.setdefault(str(row["case"]).strip(), []).append(line)
-    twice = {ident: at for ident, at in lines.items() if ident and len(at) > 1}
+    twice = [(ident, at) for ident, at in lines.items() if ident and len(at) > 1]
     if twice:
-        ident, at = next(iter(twice.items()))
+        ident, at = twice[0]
+        which = f"{ident} in rows" if looks_like_code(ident) else "rows"
         raise ManifestError(
             "a case is listed more than once",
             where=path.name,
-            found=f"{ident} in rows {', '.join(map(str, at))}",
+            found=f"{which} {', '.join(map(str, at))}",
             mend="give every case an id of its own",
         )
 
@@ -299,7 +380,7 @@ def _blank(value: Any) -> bool:
     if value is None:
         return True
     if isinstance(value, float):
-        return math.isnan(value)
+        return not math.isfinite(value)
     return isinstance(value, str) and not value.strip()
 
 

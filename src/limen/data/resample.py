@@ -2,8 +2,8 @@
 
 Only images and a model's scores are ever resampled; a reference never is. Interpolation is
 linear, as in nnU-Net and MONAI's defaults for speed and for want of overshoot. Positions outside
-the grid (at most half a voxel, between the outermost centres and the edge of the field of view)
-take the nearest voxel's value.
+the grid (at most half a voxel, between the outermost centres and the edge of the field of view;
+for a sheared grid also the wedges that straightening adds) take the nearest voxel's value.
 
 Memory: besides input and output, one float32 array between two axes (never larger than the
 larger of the two grids, because axes that shrink go first), or, for a sheared grid, 32 slices.
@@ -118,7 +118,7 @@ def scores_to_image_space(
         here = to_image_space(channel, model, image)
         if best is None:
             wins = np.ones(image.shape, dtype=bool) if threshold is None else here >= threshold
-            best = here
+            best = here.copy()  # on one grid it is the caller's own array
         else:
             wins = here > best if threshold is None else (here > best) & (here >= threshold)
             np.maximum(best, here, out=best)
@@ -152,7 +152,7 @@ def _turned(volume: Volume, orientation: str) -> Volume:
     """Axes permuted and reversed to the nearest ones of ``orientation``; a view, no copy."""
     from itertools import permutations
 
-    if sorted("LPS".index(_positive(c)) for c in orientation) != [0, 1, 2]:
+    if sorted(_positive(c) for c in orientation) != ["L", "P", "S"]:
         raise ValueError(f"orientation must name three different axes, got {orientation!r}")
     wanted = np.array([_AXES_LPS[c] for c in orientation], dtype=float)
     affine = volume.geometry.affine_lps_mm
@@ -250,8 +250,11 @@ def _axis_order(step: Array, shape: tuple[int, int, int]) -> list[int] | None:
 def _along(values: Array, axis: int, places: Array, step: float) -> Array:
     """Interpolate one axis at ``places`` (in source voxels), by a sparse matrix."""
     n = values.shape[axis]
-    if len(places) == n and np.allclose(places, np.arange(n), atol=1e-4):
-        return values
+    if len(places) == n:
+        if np.allclose(places, np.arange(n), atol=1e-4):
+            return values
+        if np.allclose(places, np.arange(n)[::-1], atol=1e-4):
+            return np.flip(values, axis)
     matrix = _linear(places, n)
     if step > 1 + 1e-3 and n > 1:
         matrix = matrix @ _gaussian(n, float(np.sqrt(step**2 - 1)) / _FWHM_PER_SIGMA)

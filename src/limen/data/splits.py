@@ -30,7 +30,7 @@ def split_patients(
     ValueError
         If the fractions are not positive or do not sum to 1.
     """
-    if not fractions or any(f <= 0 for f in fractions.values()):
+    if not fractions or not all(f > 0 for f in fractions.values()):
         raise ValueError(f"fractions must be positive, got {dict(fractions)}")
     if abs(sum(fractions.values()) - 1) > 1e-9:
         raise ValueError(f"fractions must sum to 1, got {sum(fractions.values())}")

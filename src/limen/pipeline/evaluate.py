@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from limen.errors import LimenError
 from limen.evidence import Outcome, Record, Store
+from limen.models.errors import CommandFailed, ModelTimeout
 from limen.pipeline.errors import ChangedMeanwhile, NothingEvaluated, Unexpected, WorkerDied
 from limen.pipeline.graph import (
     METHODS,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from limen.data import Case
     from limen.pipeline.product import LoadedSet, Product
 
-_TRY_AGAIN = (WorkerDied, Unexpected)
+_TRY_AGAIN = (WorkerDied, Unexpected, ModelTimeout, CommandFailed)
 
 
 class Progress(Protocol):
@@ -97,9 +98,11 @@ def evaluate(
         result.cases = sum(len(s.cases) for s in product.sets.values())
         result.computed = len(jobs)
         shown.begin(result.cases, result.cases - len(jobs))
+        thrown_away = {}
         for done in run_cases(jobs, workers or os.cpu_count() or 1):
-            _keep(product, graph, planned[done.subject], done)
-            shown.case_done(done.subject, done.error)
+            if not _keep(product, graph, planned[done.subject], done):
+                thrown_away[done.subject] = _changed(done.subject)
+            shown.case_done(done.subject, thrown_away.get(done.subject, done.error))
         product.digests.save()
 
         shown.step("verdicts and summaries")
@@ -108,6 +111,8 @@ def evaluate(
             for item in chain:
                 make_latest(product.store, item)
         _find_failures(product, items, result)
+        for subject, error in thrown_away.items():
+            result.not_evaluated[subject] = error.as_dict()
         result.leaks = leakage(product, items)
         for dataset in product.sets.values():
             if dataset.left_out is not None:
@@ -160,22 +165,17 @@ def _plan(product: Product, graph: CaseGraph) -> dict[str, _Planned]:
     return planned
 
 
-def _keep(product: Product, graph: CaseGraph, planned: _Planned, done: CaseDone) -> None:
+def _keep(product: Product, graph: CaseGraph, planned: _Planned, done: CaseDone) -> bool:
     """Keep what came of a job: objects first, then the records that name them.
 
     The inputs of a later kind are known only when the earlier one is kept, so the chain is
     looked up again after each, with the digests taken before the work began. When a file moved
-    meanwhile nobody can say which content was read: the work is thrown away.
+    meanwhile nobody can say which content was read: the work is thrown away, and the answer is
+    False.
     """
     dataset, case, sources = planned.dataset, planned.case, planned.sources
     if not graph.unmoved(case, sources):
-        done.results.clear()
-        done.error = ChangedMeanwhile(
-            "a file of the case or of the model changed while it was in work",
-            where=done.subject,
-            mend="let the files rest and run again",
-        )
-        return
+        return False
     made = [*done.results, *([done.failed_kind] if done.failed_kind else [])]
     for kind in made:
         item = next(i for i in graph.items(dataset, case, sources) if i.kind == kind)
@@ -191,6 +191,15 @@ def _keep(product: Product, graph: CaseGraph, planned: _Planned, done: CaseDone)
             store = product.store
             digest = store.put(value) if isinstance(value, bytes) else store.put_json(value)
         add_record(product, kind, done.subject, item.inputs, digest, dataset.origin, outcome)
+    return True
+
+
+def _changed(subject: str) -> ChangedMeanwhile:
+    return ChangedMeanwhile(
+        "a file of the case or of the model changed while it was in work",
+        where=subject,
+        mend="let the files rest and run again",
+    )
 
 
 def add_record(

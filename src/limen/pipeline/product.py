@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from limen.data import Approval, Case, CaseProblem, Source, Volume
-    from limen.product import Dataset, Declaration
+    from limen.product import Dataset, Declaration, Origin
 
 
 @dataclass
@@ -23,7 +23,7 @@ class LoadedSet:
 
     declared: Dataset
     approval: Approval
-    origin: str
+    origin: Origin
     cases: list[Case] = field(default_factory=list)
     problems: list[CaseProblem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from limen.pipeline.errors import MissingData
 
 if TYPE_CHECKING:
+    from limen.data import Pseudonyms
     from limen.pipeline.product import LoadedSet, Product
     from limen.product import Dataset
 
@@ -20,7 +21,7 @@ def load_sets(product: Product) -> dict[str, LoadedSet]:
     return {d.name: _load_set(product, d, pseudonyms) for d in product.declaration.data}
 
 
-def _load_set(product: Product, declared: Dataset, pseudonyms: object) -> LoadedSet:
+def _load_set(product: Product, declared: Dataset, pseudonyms: Pseudonyms) -> LoadedSet:
     from limen.data import attach_predictions, find_cases, load_approval, origin_of
     from limen.pipeline.product import LoadedSet
     from limen.product import PredictionsModel

@@ -16,6 +16,7 @@ from limen.pipeline.graph import (
     look_up,
     summary_inputs,
     verdicts_inputs,
+    waiting,
 )
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def status(product: Product) -> Status:
         verdicts = look_up(store, "verdicts", dataset.name, inputs)
         result.items.append(verdicts)
         if verdicts.record is None:
-            summary = Item("summary", dataset.name, State.stale, because=("verdicts",))
+            summary = waiting(store, "summary", dataset.name, verdicts)
         else:
             summary = look_up(
                 store,
@@ -119,7 +120,5 @@ def _report(product: Product, name: str, summaries: list[Item]) -> Item:
 
     waiting_for = [s for s in summaries if s.state is not State.fresh]
     if waiting_for:
-        last = product.store.latest("report", name)
-        state = State.missing if last is None else State.stale
-        return Item("report", name, state, because=("summary",))
+        return waiting(product.store, "report", name, waiting_for[0])
     return look_up(product.store, "report", name, report_inputs(product))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,7 +50,7 @@ class CaseDone:
     error: LimenError | None = None
 
 
-def run_cases(jobs: Sequence[CaseJob], workers: int, started: Any = None) -> Iterator[CaseDone]:
+def run_cases(jobs: Sequence[CaseJob], workers: int) -> Iterator[CaseDone]:
     """Run jobs and yield each result as it comes.
 
     At most two jobs for each worker are in flight, so results waiting to be kept stay few. With
@@ -60,17 +60,15 @@ def run_cases(jobs: Sequence[CaseJob], workers: int, started: Any = None) -> Ite
     """
     if workers <= 1:
         for job in jobs:
-            if started is not None:
-                started(job.subject)
             yield run_case(job)
         return
     suspects: list[CaseJob] = []
     todo = list(jobs)
     while todo:
-        todo, died = yield from _run_pool(todo, workers, started)
+        todo, died = yield from _run_pool(todo, workers)
         suspects += died
     for job in suspects:
-        left, died = yield from _run_pool([job], 1, started)
+        _, died = yield from _run_pool([job], 1)
         if died:
             yield CaseDone(
                 job.subject,
@@ -82,10 +80,11 @@ def run_cases(jobs: Sequence[CaseJob], workers: int, started: Any = None) -> Ite
                     "the other cases are not affected",
                 ),
             )
-        assert not left
 
 
-def _run_pool(jobs: Sequence[CaseJob], workers: int, started: Any) -> Iterator[CaseDone] | Any:
+def _run_pool(
+    jobs: Sequence[CaseJob], workers: int
+) -> Generator[CaseDone, None, tuple[list[CaseJob], list[CaseJob]]]:
     """One life of a pool. Returns (jobs not begun, jobs in flight when a worker died)."""
     from concurrent.futures import FIRST_COMPLETED, Future, wait
 
@@ -99,8 +98,6 @@ def _run_pool(jobs: Sequence[CaseJob], workers: int, started: Any) -> Iterator[C
         while waiting or flying:
             while waiting and len(flying) < 2 * workers:
                 job = waiting.pop()
-                if started is not None:
-                    started(job.subject)
                 flying[pool.submit(run_case, job)] = job
             done, _ = wait(flying, return_when=FIRST_COMPLETED)
             broken = False
