@@ -127,7 +127,17 @@ def test_patient_of_a_name() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Kim_Cheolsu", "19610412", "hong-gildong_ct", "김철수", "case_Müller", "A123456", "   "]
+    "name",
+    [
+        "Kim_Cheolsu",
+        "19610412",
+        "hong-gildong_ct",
+        "김철수",
+        "case_Müller",
+        "A123456",
+        "   ",
+        "\udcb1\udce8",
+    ],
 )
 def test_a_name_that_may_be_a_persons_is_replaced(name: str) -> None:
     shown = case_id(name, PSEUDONYMS)

@@ -13,7 +13,7 @@ from limen.cli.show import Folder, Json, json_out
 
 if TYPE_CHECKING:
     from limen.data import Case
-    from limen.models.train import Standing
+    from limen.models.watch import Standing
     from limen.pipeline.product import Product
 
 
@@ -43,8 +43,8 @@ def train(
     Needs the extra `train`. Stop it at any time; the same command goes on from there.
     """
     from limen.models.recipe import load_recipe
-    from limen.models.train import require_torch
     from limen.models.train import train as train_model
+    from limen.models.training_plan import require_torch
     from limen.pipeline import load
 
     product = load(folder)

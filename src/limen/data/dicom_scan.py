@@ -209,8 +209,15 @@ def _files(folder: Path) -> Iterator[Path]:
         seen.add((status.st_dev, status.st_ino))
         folders[:] = sorted(f for f in folders if not f.startswith("."))
         for name in sorted(names):
-            if not name.startswith(".") and (Path(here) / name).is_file():
+            if not name.startswith(".") and _may_be_file(Path(here) / name):
                 yield Path(here) / name
+
+
+def _may_be_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a link that may not be followed: reading it will say so
+        return True
 
 
 def _identifiers(header: Dataset) -> dict[str, object]:

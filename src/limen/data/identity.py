@@ -104,7 +104,8 @@ class Pseudonyms:
 
     def _pseudonym(self, prefix: str, purpose: str, value: str) -> str:
         # The purpose keeps a patient number and an equal series number apart.
-        message = f"{purpose}\0{value}".encode()
+        # File names in an old encoding come with surrogates, which plain UTF-8 refuses.
+        message = f"{purpose}\0{value}".encode("utf-8", "surrogateescape")
         digest = hmac.new(self._salt, message, hashlib.sha256).digest()
         return f"{prefix}-{base64.b32encode(digest).decode('ascii')[:10]}"
 
@@ -206,6 +207,9 @@ def looks_like_code(name: str) -> bool:
     """
     if _OWN_PSEUDONYM.fullmatch(name):
         return True
+    # Shown names become file names and terminal output as well.
+    if not name.isprintable() or set(name) & set('\\/:*?"<>|'):
+        return False
     runs = _LETTER_OR_DIGIT_RUN.findall(unicodedata.normalize("NFKC", name).casefold())
     if not runs:
         return False

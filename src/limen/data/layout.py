@@ -118,13 +118,14 @@ def attach_predictions(cases: CaseSet, folder: Path) -> CaseSet:
             mend="put one label map a case there (CASE.nii.gz), or correct model.predictions",
         )
     found = replace(cases, cases=[], problems=list(cases.problems), notes=list(cases.notes))
-    matched = {
-        case.id: _matching(
-            items, [case.id, cases.names.get(case.id, case.id)], cases.series.get(case.id)
-        )
-        for case in cases.cases
-        if case.prediction is None
-    }
+    matched = _matches(
+        items,
+        {
+            case.id: ([case.id, cases.names.get(case.id, case.id)], cases.series.get(case.id))
+            for case in cases.cases
+            if case.prediction is None
+        },
+    )
     claims = _counted(item for matches in matched.values() for item in matches)
     for case in cases.cases:
         if case.prediction is not None:
@@ -216,17 +217,15 @@ def _paired(images: Path, references: Path | None, dataset: str, pseudonyms: Pse
         raise _empty(f"{where}, references")
     if references is None and not marks:
         build.found.notes.append("no references: these cases cannot be evaluated")
-    used: set[int] = set()
     groups = _by_case(candidates, {mark.name for mark in marks})
-    matched = {n: _matching(marks, [n], same[0].series) for n, same in groups.items()}
+    matched = _matches(marks, {n: ([n], same[0].series) for n, same in groups.items()})
     claims = _counted([m for matches in matched.values() for m in matches])
     for name, same in groups.items():
         matches = matched[name]
-        used.update(id(m) for m in matches)
         shared = any(claims[m] > 1 and m.refers is None for m in matches)
         build.add(name, same, matches, reference_expected=bool(marks), shared=shared)
     for mark in marks:
-        if id(mark) not in used:
+        if mark not in claims:
             build.unused_reference(mark)
     return build.done()
 
@@ -263,13 +262,15 @@ def _dicom_dump(path: Path, dataset: str, pseudonyms: Pseudonyms) -> CaseSet:
         build.found.notes.append(
             f"{len(series) - len(wanted)} series that are not CT, MR or OCT were passed over"
         )
-    used: set[int] = set()
+    used: set[_Item] = set()
     for item in wanted:
-        matches = _matching(marks, [], item.series)
-        used.update(id(m) for m in matches)
+        matches = [
+            m for m in marks if m.refers and item.series and m.refers.belongs_to(item.series)
+        ]
+        used.update(matches)
         build.add(item.name, [item], matches, reference_expected=bool(marks))
     for mark in marks:
-        if id(mark) not in used:
+        if mark not in used:
             build.unused_reference(mark)
     if not marks:
         build.found.notes.append("no references: these cases cannot be evaluated")
@@ -385,17 +386,32 @@ def _by_case(items: list[_Item], references: set[str]) -> dict[str, list[_Item]]
     return groups
 
 
-def _matching(items: list[_Item], names: list[str], series: SeriesFiles | None) -> list[_Item]:
-    """Items that belong to a case: by DICOM reference, by the same name, by the bare name."""
-    if series is not None:
-        bound = [i for i in items if i.refers is not None and i.refers.belongs_to(series)]
-        if bound:
-            return bound
-    exact = [i for i in items if _composed(i.name) in {_composed(n) for n in names}]
-    if exact:
-        return exact
-    wanted = {bare(_composed(n)) for n in names}
-    return [i for i in items if bare(_composed(i.name)) in wanted]
+def _matches(
+    items: list[_Item], cases: dict[str, tuple[list[str], SeriesFiles | None]]
+) -> dict[str, list[_Item]]:
+    """Items that belong to each case: by DICOM reference, by the same name, by the bare name.
+
+    ``cases`` are given by a key of the caller's, with the names and the series of each. What
+    belongs to a case by its reference or its whole name is no other's by the bare name.
+    """
+    drawn = [item for item in items if item.refers is not None]
+    by_name: dict[str, list[_Item]] = {}
+    for item in items:
+        by_name.setdefault(_composed(item.name), []).append(item)
+    found: dict[str, list[_Item]] = {}
+    for key, (names, series) in cases.items():
+        bound = [i for i in drawn if series and i.refers and i.refers.belongs_to(series)]
+        whole = {_composed(name) for name in names}
+        found[key] = bound or [item for name in whole for item in by_name.get(name, [])]
+    taken = {item for matches in found.values() for item in matches}
+    by_bare: dict[str, list[_Item]] = {}
+    for name, same in by_name.items():
+        by_bare.setdefault(bare(name), []).extend(item for item in same if item not in taken)
+    for key, (names, _) in cases.items():
+        if not found[key]:
+            wanted = {bare(_composed(name)) for name in names}
+            found[key] = [item for name in wanted for item in by_bare.get(name, [])]
+    return found
 
 
 def _composed(name: str) -> str:
@@ -479,8 +495,8 @@ class _Builder:
         again = 0
         while ident in self.taken:
             # from the name alone, so that a case added later renames no other
-            ident = self.pseudonyms.series(name if not again else f"{name}\0{again}")
             again += 1
+            ident = self.pseudonyms.series(f"name {again}\0{name}")
         self.taken.add(ident)
         self.hidden += ident.startswith("C-")
         return ident

@@ -118,6 +118,31 @@ def find_leaks(development: Sequence[Entry], validation: Sequence[Entry]) -> lis
     -------
     list of Leak
         Sorted by kind and cases.
+
+    Notes
+    -----
+    Near-duplicates are images whose likeness (correlation of sketches, the larger of both
+    lattices) is above ``1 - LIMIT`` = 0.86. The limit was set where two *different* patients are
+    not called one, because a false alarm spoils a whole data set. Measured by
+    ``benchmarks/leakage.py`` on simulated chests on one grid, which share their outline and are
+    far more alike than people: of 3,160 pairs of different patients none was called a
+    near-duplicate, the largest likeness was 0.795. The limit and the lattices were chosen on
+    these very chests, so that is no independent test; one made afterwards is: of the 8,400
+    pairs of the in-silico cohort's development and validation, through another scanner and
+    other seeds, none was called one (largest 0.775). The pairs share patients, so no rate follows
+    from either. Real patients were not compared. Of 12 changed copies each of the former, with
+    the smallest likeness:
+
+    - found, 12 of 12: lung window in 8 bits (0.957), resampled to 1.5 x 1.5 x 3 mm (0.942) and
+      3 x 3 x 5 mm (0.935), cropped by 3 % a side (0.966), smoothed with sd 2 mm (0.877), mirrored
+      with the header lost (1.0), and window, crop and resampling together (0.942);
+    - found in part: cropped by 6 % a side 6 of 12 (0.832); noise added, sd 20 HU 5 of 12 (0.811),
+      50 HU 3 of 12 (0.795);
+    - missed, 0 of 12: cropped by 10 % a side (0.729), a narrow soft-tissue window that blackens
+      the lungs (0.799).
+
+    Not looked for: an image turned by an angle, or cropped with its header lost. 10,000 against
+    10,000 cases take 36 s on two busy cores.
     """
     leaks = {(leak.case_a, leak.case_b): leak for leak in _near(development, validation)}
     leaks |= {(leak.case_a, leak.case_b): leak for leak in _same_patient(development, validation)}

@@ -64,7 +64,7 @@ def cases_of_manifest(path: Path, dataset: str, pseudonyms: Pseudonyms) -> CaseS
         raise ManifestError(
             "the manifest lists no case", where=path.name, mend="add one row for each case"
         )
-    columns = list(rows[0][1])
+    columns = [name for name in rows[0][1] if name is not None]  # None: more values than columns
     _require_no_slip(columns, path)
     for needed in ("case", "image"):
         if needed not in columns:

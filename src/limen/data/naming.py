@@ -97,7 +97,8 @@ def stated_patient(name: str) -> str | None:
 
 def case_id(name: str, pseudonyms: Pseudonyms, tokens: Iterable[str] = ()) -> str:
     """The name itself where it may be shown, else a pseudonym."""
-    return safe_name(name.replace("/", "_"), tokens) or pseudonyms.series(name)
+    # the prefix, because a file may be named by a blank, which no identifier may be
+    return safe_name(name.replace("/", "_"), tokens) or pseudonyms.series(f"name\0{name}")
 
 
 def patient_of_name(name: str, dataset: str, pseudonyms: Pseudonyms) -> tuple[str, bool]:

@@ -16,7 +16,7 @@ from limen.models.training_errors import ExportMismatch
 
 OPSET = 17
 LARGEST_DIFFERENCE = 1e-4
-"""Between a score of the exported model and of the trained one, before the softmax."""
+"""Between a probability of the exported model and of the trained one."""
 
 
 def export_onnx(network: Any, example: Array, settings: dict[str, Any]) -> bytes:
@@ -61,7 +61,10 @@ def export_onnx(network: Any, example: Array, settings: dict[str, Any]) -> bytes
 def require_same_answers(
     network: Any, model: bytes, inputs: Sequence[Array], threads: int
 ) -> float:
-    """The largest difference between the two models' scores over these inputs.
+    """The largest difference between the two models' probabilities over these inputs.
+
+    Probabilities, because they are what is decided by, and because scores far from any decision
+    are large, and so is their rounding.
 
     Parameters
     ----------
@@ -85,13 +88,14 @@ def require_same_answers(
     largest = 0.0
     for each in inputs:
         with torch.no_grad():
-            trained = network(torch.from_numpy(each)).numpy()
-        exported = session.run(None, {"image": each})[0]
-        largest = float(np.maximum(largest, np.abs(trained - exported).max()))
+            trained = network(torch.from_numpy(each))
+        exported = torch.from_numpy(session.run(None, {"image": each})[0])
+        apart = (trained.softmax(1) - exported.softmax(1)).abs().max()
+        largest = float(np.maximum(largest, float(apart)))
     if not largest <= LARGEST_DIFFERENCE:
         raise ExportMismatch(
             "the exported model does not answer as the trained one does, so it was not written",
-            found=f"scores up to {largest:.3g} apart; allowed {LARGEST_DIFFERENCE:g}",
+            found=f"probabilities up to {largest:.3g} apart; allowed {LARGEST_DIFFERENCE:g}",
             mend="install the versions of torch and onnxruntime that Limen names, and run "
             "`limen train` again; the trained weights are kept",
         )

@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 from limen.models.training_errors import NoRecipe, RecipeError
 from limen.product import Problem
 from limen.product.problems import listed, nearest
-from limen.product.tree import Node, key_text, read_tree
+from limen.product.tree import Node, key_text, read_tree, shown
 
 Positive = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -37,13 +37,15 @@ class Network(_Strict):
     )
     strides: list[Triple] = Field(
         default=[(1, 1, 1), (2, 2, 1), (2, 2, 2), (2, 2, 2)],
-        description="Down-sampling along x, y, z into each level; one fewer than the levels, or "
-        "the first level too when it sees the image down-sampled.",
+        description="Down-sampling along x, y, z into each level but the last, which is as fine "
+        "as the one above it.",
     )
     kernel: Literal[3, 5] = Field(default=3, description="Width of the convolutions, in voxels.")
     res_units: int = Field(default=0, ge=0, le=4, description="Residual units of each level.")
-    norm: Literal["instance", "batch"] = Field(
-        default="instance", description="How features are normalised."
+    norm: Literal["batch", "instance"] = Field(
+        default="batch",
+        description="How features are normalised. batch: fixed once trained, so grey values keep "
+        "their meaning and a window's size does not matter; instance: anew for each window.",
     )
 
     @model_validator(mode="after")
@@ -90,7 +92,7 @@ class Recipe(_Strict):
         default=None,
         description="Voxels along x, y, z that a step sees; none: model.input.patch.",
     )
-    batch: Positive = Field(default=2, description="Patches of one step.")
+    batch: Positive = Field(default=4, description="Patches of one step.")
     steps: Positive = Field(default=3000, description="Steps at most; the schedule ends there.")
     learning_rate: Annotated[float, Field(gt=0, lt=1)] = Field(
         default=3e-3, description="Largest learning rate of AdamW."
@@ -161,49 +163,72 @@ def load_recipe(path: Path) -> Recipe:
 
 
 def _in_words(error: ValidationError, root: Node, file: str) -> Iterator[Problem]:
+    seen = set()
     for each in error.errors(include_url=False, include_input=False):
-        keys = each["loc"]
+        kind, keys = each["type"], each["loc"]
+        if keys and isinstance(keys[-1], int) and kind in ("missing", "extra_forbidden"):
+            kind, keys = "too_short", keys[:-1]  # a list of another length
         node, is_there = root.nearest_at(keys)
-        if node.unreadable:
+        if node.unreadable or keys in seen:
             continue
-        fields = _fields_at(keys)
-        near = None
-        found = node.text or None
-        line, column = node.line, node.column
-        if each["type"] == "extra_forbidden":
-            found, valid = str(keys[-1]), list(fields)
-            line, column = node.key_line, node.key_column
+        seen.add(keys)
+        near, found, line, column = None, node.text or None, node.line, node.column
+        siblings = _fields_at(keys)
+        field = siblings.get(str(keys[-1]))
+        if kind == "extra_forbidden":
+            found, valid = shown(str(keys[-1])), list(siblings)
             words, near = f"one of the keys {listed(valid)}", nearest(found, valid)
         elif not is_there:
-            found, words = None, str(keys[-1])
-            words = "recipe: 1, the version of this format" if words == "recipe" else words
-        elif each["type"] == "literal_error":
-            words = str(each["ctx"]["expected"]).replace("'", "")
-            if isinstance(node.value, str):
-                near = nearest(node.value, words.replace(" or ", ", ").split(", "))
+            found, words = None, "recipe: 1, the version of this format"
+        elif kind == "literal_error":
+            valid = [str(word) for word in get_args(_bare(field))] or list("xyz")
+            words = f"one of {listed(valid)}" if len(valid) > 1 else valid[0]
+            near = nearest(node.text, valid)
         else:
-            words = _lower(str(each["msg"]))
-            help_ = fields[str(keys[-1])].description if keys[-1] in fields else None
-            words += f" ({help_.rstrip('.')})" if help_ else ""
+            words = _expected(kind, each, field)
+        if kind == "extra_forbidden" or found is None:
+            line, column = node.key_line, node.key_column
         yield Problem(file, line, column, key_text(keys), found, words, near)
 
 
-def _lower(message: str) -> str:
-    """Pydantic's words as what belongs there: "Input should be a valid integer" ..."""
-    for start in ("Input should be ", "Value should "):
-        if message.startswith(start):
-            return message.removeprefix(start)
-    return message[0].lower() + message[1:]
+_WORDS = {
+    "greater_than": "a number above {gt:g}",
+    "greater_than_equal": "a number of {ge:g} or more",
+    "less_than": "a number under {lt:g}",
+    "less_than_equal": "a number of {le:g} or less",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+}
+"""Pydantic's name of an error, and what was expected instead."""
+
+
+def _expected(kind: str, each: Any, field: Any) -> str:
+    if kind in ("too_short", "too_long", "tuple_type", "list_type"):
+        several = str(_bare(field)).startswith("list") and "strides" not in each["loc"][:-1]
+        words = "a list of one or more" if several else "a list of three whole numbers"
+    elif kind in ("model_type", "model_attributes_type"):
+        words = f"the keys {listed(list(_bare(field).model_fields), 'and')}"
+    else:
+        words = _WORDS.get(kind, str(each["msg"])).format(**each.get("ctx", {}))
+    help_ = None if field is None else field.description
+    return f"{words} ({help_.rstrip('.')})" if help_ else words
 
 
 def _fields_at(keys: tuple[str | int, ...]) -> dict[str, Any]:
     """The fields of the model in which the last of these keys stands."""
     model: Any = Recipe
     for key in keys[:-1]:
-        field = model.model_fields.get(key) if isinstance(key, str) else None
-        inner = None if field is None else field.annotation
-        inner = next((a for a in get_args(inner) if a is not type(None)), inner)
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+        model = _bare(model.model_fields.get(key))
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
             return {}
-        model = inner
     return dict(model.model_fields)
+
+
+def _bare(field: Any) -> Any:
+    """A field's type without ``| None``."""
+    kind = None if field is None else field.annotation
+    if type(None) in get_args(kind):
+        return next(a for a in get_args(kind) if a is not type(None))
+    return kind

@@ -160,10 +160,10 @@ class Patches:
     def _patch(self, rng: np.random.Generator) -> tuple[Array, Array]:
         around = None
         if self._lesions and rng.random() < self._recipe.foreground_share:
-            case, points = self._lesions[rng.integers(len(self._lesions))]
-            around = points[rng.integers(len(points))]
+            case, points = self._lesions[int(rng.integers(len(self._lesions)))]
+            around = points[int(rng.integers(len(points)))]
         else:
-            case = self._cases[rng.integers(len(self._cases))]
+            case = self._cases[int(rng.integers(len(self._cases)))]
         start = [
             _start(rng, size, length, None if around is None else int(around[axis]))
             for axis, (size, length) in enumerate(zip(case.values.shape, self._window, strict=True))
@@ -206,7 +206,7 @@ def varied(
     values: Array, labels: Array, how: Augmentation, rng: np.random.Generator
 ) -> tuple[Array, Array]:
     """A patch mirrored, and its intensities changed a little; the number of draws is fixed."""
-    flips = [a for a, name in enumerate("xyz") if rng.random() < 0.5 and name in how.flip]
+    flips = tuple(a for a, name in enumerate("xyz") if rng.random() < 0.5 and name in how.flip)
     values, labels = np.flip(values, flips), np.flip(labels, flips)
     scale, shift = 1 + how.scale * rng.uniform(-1, 1), how.shift * rng.uniform(-1, 1)
     sigma = how.noise * rng.random()

@@ -2,74 +2,48 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import platform
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from limen.data.splits import split_patients
 from limen.data.volume import Array
 from limen.evidence import digest_bytes, digest_json, write_atomically
-from limen.models.decide import channel_plan
+from limen.models.checkpoint import (
+    Checkpoint,
+    DamagedCheckpoint,
+    OtherProblem,
+    Reached,
+    keep,
+    restore,
+)
 from limen.models.export import export_onnx, require_same_answers
 from limen.models.network import build_network, training_loss
 from limen.models.recipe import Recipe
-from limen.models.sampling import Patches, TrainingCase, Window, cut, read_training_cases
+from limen.models.sampling import Patches, TrainingCase, cut, read_training_cases
 from limen.models.training_errors import (
-    CannotTrain,
     ModelExists,
     NoTrainingCases,
-    TrainingExtraMissing,
     TrainingFailed,
 )
+from limen.models.training_plan import Plan, plan_training, require_torch, split_cases
 from limen.models.tune import TuneScore, tune_score
-from limen.product import OnnxModel
+from limen.models.watch import Silent, Standing, Watcher
 
 if TYPE_CHECKING:
     from limen.data.case import Case
-    from limen.product import Declaration, ModelOutput, Task
+    from limen.product import Declaration
 
 METHOD = "models.train/1"
-_MOST_CHANNELS = 64
 _GRADIENT_NORM = 12.0
 _SAY_EVERY = 10
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How far a training is. ``loss`` is the mean since the last word; ``tune`` the last look."""
-
-    step: int
-    steps: int
-    loss: float
-    tune: TuneScore | None
-    best: float | None
-    left_s: float
-    """Seconds to the last step at the pace so far; early stopping may make it fewer."""
-
-
-class Watcher(Protocol):
-    """Whoever is told of the progress."""
-
-    def say(self, words: str) -> None: ...
-    def read(self, done: int, total: int) -> None: ...
-    def step(self, standing: Standing) -> None: ...
-
-
-class Silent:
-    """A watcher that tells nobody."""
-
-    def say(self, words: str) -> None: ...
-    def read(self, done: int, total: int) -> None: ...
-    def step(self, standing: Standing) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -85,7 +59,7 @@ class TrainResult:
     best_step, steps : int
         The step whose weights were kept, and the last one made.
     export_difference : float
-        Largest difference between the exported and the trained model's scores.
+        Largest difference between a probability of the exported and of the trained model.
     seconds : float
         Spent on training, all sittings together.
     """
@@ -147,140 +121,21 @@ def train(
         )
     plan = plan_training(declaration, recipe)
     require_torch()
-    sides = _sides(cases, recipe)
+    sides = split_cases(cases, recipe)
     read = read_training_cases(
         [*sides["train"], *sides["tune"]], plan.model.input, plan.task, watcher.read
     )
     cut_at = len(sides["train"])
+    if not any(case.lesions for case in read[:cut_at]):
+        raise NoTrainingCases(
+            "no reference among the cases to train on holds a label, so there is nothing to learn",
+            found=f"{cut_at} cases without any",
+            mend="add development cases with lesions, or another seed in the recipe",
+        )
     with _torch_settings(recipe):
         training = _Training(plan, recipe, read[:cut_at], read[cut_at:], out, watcher)
         training.go_on()
         return training.finish()
-
-
-def require_torch() -> None:
-    """Refuse, and say how to install it, where the extra ``train`` is not installed."""
-    from importlib.util import find_spec
-
-    missing = [name for name in ("torch", "monai", "onnx") if find_spec(name) is None]
-    if missing:
-        raise TrainingExtraMissing(
-            "training needs packages that Limen itself does not",
-            found=f"not installed: {', '.join(missing)}",
-            mend="pip install torch==2.13.0, then pip install 'limen[train]' (in this order, or "
-            "gigabytes of GPU libraries come along)",
-        )
-
-
-# --- what is to be trained ------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What the declaration asks for: its channels and windows, found to fit the recipe.
-
-    ``channel_of`` maps each label value to its channel; ``background`` is the channel of all else.
-    """
-
-    model: OnnxModel
-    task: Task
-    window: Window
-    channels: int
-    channel_of: dict[int, int]
-    background: int
-
-
-def plan_training(declaration: Declaration, recipe: Recipe) -> Plan:
-    """Hold recipe and declaration against each other.
-
-    Raises
-    ------
-    CannotTrain
-    """
-    model, task = declaration.model, declaration.task
-    if not isinstance(model, OnnxModel):
-        raise CannotTrain(
-            "only a model declared as onnx can be trained here",
-            where="model",
-            mend="declare model.onnx: model/NAME.onnx with its input and output",
-        )
-    if model.output.holds != "scores" or model.output.activation != "softmax":
-        raise CannotTrain(
-            "`limen train` makes models that end in a softmax over scores",
-            where="model.output",
-            found=f"holds: {model.output.holds}, activation: {model.output.activation}",
-            mend="set holds: scores and activation: softmax",
-        )
-    if task.reference == "instances" and len(task.labels) > 1:
-        raise CannotTrain(
-            "with reference: instances the references do not say which label a lesion has",
-            where="task.labels",
-            found=f"{len(task.labels)} labels",
-            mend="declare one label",
-        )
-    channel_of, background, channels = _channels(model.output, task)
-    channel_plan(model.output, task, channels, "model.output")
-    return Plan(model, task, _window(model, recipe), channels, channel_of, background)
-
-
-def _channels(output: ModelOutput, task: Task) -> tuple[dict[int, int], int, int]:
-    given = output.channels
-    channel_of = {v: v if given is None else given.get(n, v) for n, v in task.labels.items()}
-    taken = set(channel_of.values())
-    count = max(taken) + 1
-    if len(taken) == count:
-        count += 1
-    if count > _MOST_CHANNELS or len(taken) < len(channel_of):
-        raise CannotTrain(
-            f"the labels need {count} channels"
-            if count > _MOST_CHANNELS
-            else "two labels share a channel",
-            where="model.output.channels",
-            found=", ".join(f"{name}: {channel_of[v]}" for name, v in task.labels.items()),
-            mend="give the labels channels of their own from 1 on; 0 is background",
-        )
-    return channel_of, min(set(range(count)) - taken), count
-
-
-def _window(model: OnnxModel, recipe: Recipe) -> Window:
-    window, shrinks = recipe.patch or model.input.patch, recipe.network.shrinks
-    if window is None:
-        raise CannotTrain(
-            "neither the recipe nor the declaration says how large a patch is",
-            where="patch",
-            mend="set patch: [96, 96, 32] in the recipe, or model.input.patch",
-        )
-    used = {"patch of the recipe": window}
-    if model.input.patch is not None:
-        used["model.input.patch"] = model.input.patch
-    else:
-        used["model.input.multiple_of"] = model.input.multiple_of
-    for name, size in used.items():
-        if any(n % s for n, s in zip(size, shrinks, strict=True)):
-            raise CannotTrain(
-                "the network's down-sampling does not divide the window evenly",
-                where=name,
-                found=f"{list(size)}; the strides make it {list(shrinks)} times smaller",
-                mend="choose multiples of the latter, or smaller strides",
-            )
-    return window
-
-
-def _sides(cases: Sequence[Case], recipe: Recipe) -> dict[str, list[Case]]:
-    if not cases:
-        raise NoTrainingCases(
-            "there is no case to train on",
-            mend="declare a data set with use: development",
-        )
-    share = recipe.tune_fraction
-    sides = split_patients(cases, {"train": 1 - share, "tune": share}, recipe.seed)
-    if not all(sides.values()):
-        raise NoTrainingCases(
-            "all patients fall on one side of the split, so weights cannot be trained and chosen",
-            found=f"{len(sides['train'])} cases to train, {len(sides['tune'])} to tune",
-            mend="add development patients, or change tune_fraction or seed in the recipe",
-        )
-    return sides
 
 
 @contextmanager
@@ -302,17 +157,6 @@ def _torch_settings(recipe: Recipe) -> Iterator[None]:
 
 
 # --- training -------------------------------------------------------------------------------------
-
-
-@dataclass
-class _Standing:
-    """What a checkpoint holds besides weights; plain JSON."""
-
-    step: int = 0
-    best_step: int = 0
-    best_value: float = -1.0
-    seconds: float = 0.0
-    curve: list[dict[str, Any]] = field(default_factory=list)
 
 
 class _Training:
@@ -337,11 +181,13 @@ class _Training:
             self._channel[value] = channel
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
-            self._network = build_network(recipe.network, plan.channels, plan.model.input.axes)
+            network = build_network(recipe.network, plan.channels, plan.model.input.axes)
+        # a third faster on a processor than torch's own order of memory
+        self._network = network.to(memory_format=torch.channels_last_3d)
         self._optimizer = torch.optim.AdamW(
             self._network.parameters(), lr=0.0, weight_decay=recipe.weight_decay
         )
-        self._at = _Standing()
+        self._at = Reached()
         self._best: dict[str, Any] = {}
         self._kept = out.with_name(f".{out.stem}.training.pt")
         self._problem = self._describe()
@@ -368,7 +214,7 @@ class _Training:
                 group["lr"] = learning_rate(recipe, at.step)
             self._optimizer.step()
             at.step += 1
-            loss_sum += float(loss)
+            loss_sum += float(loss.detach())
             if not math.isfinite(loss_sum):
                 raise TrainingFailed(
                     "the loss is no longer a number",
@@ -447,16 +293,16 @@ class _Training:
         return scores if self._plan.model.input.axes == "xyz" else scores.transpose(0, 1, 4, 3, 2)
 
     def _is_out_of_patience(self) -> bool:
-        return sum(look["step"] > self._at.best_step for look in self._at.curve) >= (
-            self._recipe.patience
-        )
+        since: int = sum(look["step"] > self._at.best_step for look in self._at.curve)
+        return since >= self._recipe.patience
 
     # --- tensors ----------------------------------------------------------------------------
 
     def _tensor(self, values: Array) -> Any:
         import torch
 
-        return torch.from_numpy(np.ascontiguousarray(self._turned(values))[:, None])
+        tensor = torch.from_numpy(np.ascontiguousarray(self._turned(values))[:, None])
+        return tensor.contiguous(memory_format=torch.channels_last_3d)
 
     def _turned(self, values: Array) -> Array:
         """(N, x, y, z) in the tensor's own order of axes."""
@@ -501,41 +347,28 @@ class _Training:
         }
 
     def _keep(self) -> None:
-        import torch
-
-        file = io.BytesIO()
-        torch.save(
-            {
-                "problem": digest_json(self._problem),
-                "standing": json.dumps(asdict(self._at)),
-                "weights": self._network.state_dict(),
-                "best": self._best,
-                "optimizer": self._optimizer.state_dict(),
-            },
-            file,
+        now = Checkpoint(
+            self._at, self._network.state_dict(), self._best, self._optimizer.state_dict()
         )
-        write_atomically(self._kept, file.getvalue())
+        keep(self._kept, digest_json(self._problem), now)
 
     def _restore(self) -> None:
-        import torch
-
         try:
-            kept = torch.load(self._kept, weights_only=True)
-        except FileNotFoundError:
-            return
-        except Exception:  # torch has no one error for a damaged file
+            kept = restore(self._kept, digest_json(self._problem))
+        except DamagedCheckpoint:
             self._watcher.say("What an earlier training left is damaged; starting anew.")
             return
-        if not isinstance(kept, dict) or kept.get("problem") != digest_json(self._problem):
+        except OtherProblem:
             self._watcher.say(
                 "An earlier training left weights of other cases, another recipe or other "
                 "settings; starting anew."
             )
             return
-        self._at = _Standing(**json.loads(kept["standing"]))
-        self._network.load_state_dict(kept["weights"])
-        self._best = kept["best"]
-        self._optimizer.load_state_dict(kept["optimizer"])
+        if kept is None:
+            return
+        self._at, self._best = kept.reached, kept.best
+        self._network.load_state_dict(kept.weights)
+        self._optimizer.load_state_dict(kept.optimizer)
         self._watcher.say(f"Going on after step {self._at.step} of an earlier sitting.")
 
     def _record(self, model: bytes, tune: TuneScore, difference: float) -> dict[str, Any]:
@@ -548,7 +381,7 @@ class _Training:
             "best_step": at.best_step,
             "tune": tune.as_dict(),
             "curve": at.curve,
-            "export": {"largest_difference": difference, "of": "scores before the softmax"},
+            "export": {"largest_difference": difference, "of": "probabilities"},
             "seconds": round(at.seconds, 1),
         }
 

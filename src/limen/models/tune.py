@@ -90,11 +90,11 @@ def tune_score(
             found, present = found + hit, present + hit + missed
             false_marks += _overlapped(marked, truth)[1]
     dice = float(np.mean([2 * both[v] / either[v] if either[v] else 1.0 for v in both]))
-    value = dice
+    kept_by = dice
     if task.kind == "lesion-detection":
         wrong = present - found + false_marks
-        value = (dice + (2 * found / (2 * found + wrong) if found + wrong else 1.0)) / 2
-    return TuneScore(dice, found, present, false_marks, len(cases), value)
+        kept_by = (dice + (2 * found / (2 * found + wrong) if found + wrong else 1.0)) / 2
+    return TuneScore(dice, found, present, false_marks, len(cases), kept_by)
 
 
 def _overlapped(parts: Array, other: Array) -> tuple[int, int]:

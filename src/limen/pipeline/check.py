@@ -402,8 +402,11 @@ def _what_holds(path: Path) -> Declaration | None:
     given = given if isinstance(given, list) else []
     sets = {d.name: d for value in given if (d := part(Dataset, value)) is not None}
     sets = {n: d for n, d in sets.items() if d.path is not None or d.images is not None}
+    task = raw.get("task")
+    if isinstance(task, dict):
+        task = {**task, "kind": "segmentation"}  # reading labels does not depend on the kind
     fields: dict[str, Any] = {
-        "task": part(Task, raw.get("task", {})),
+        "task": part(Task, task),
         "model": part(Model, raw.get("model")),
         "data": list(sets.values()),
     }

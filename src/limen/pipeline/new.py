@@ -16,6 +16,7 @@ from limen.evidence import write_atomically
 
 if TYPE_CHECKING:
     from limen.data import Inspection
+    from limen.models import OnnxFacts
 
 Modality = Literal["ct", "mr", "oct"]
 
@@ -114,7 +115,7 @@ def new_product(
         found,
         folder,
         title,
-        (modality or "").upper() or None,
+        modality,
         images,
         references,
         predictions,
@@ -171,6 +172,7 @@ def _declaration(
     predictions: Path | None,
     onnx: Path | None,
 ) -> tuple[str, list[str]]:
+    from limen.models import inspect_onnx
     from limen.pipeline.templates import Facts, declaration
 
     assumed = []
@@ -180,12 +182,18 @@ def _declaration(
     labels = {label.name: label.value for label in found.labels if label.voxels or label.name}
     unnamed = not any(k.startswith("dicom") for k in found.reference_kinds)
     labels |= {f"label_{v}": v for v in found.predicted if v not in labels.values()}
+    of_model = None if onnx is None else inspect_onnx(onnx)
+    stated = (of_model.settings or {}).get("labels") if of_model is not None else None
+    if stated and unnamed and found.reference == "mask":
+        names = {value: str(name) for name, value in stated.items()}
+        labels = {names.get(value, name): value for name, value in labels.items()}
+        labels |= {name: value for value, name in names.items() if name not in labels}
     if found.reference == "instances" and unnamed:
         labels = {"lesion": 1}
     if not labels:
         labels = {"label_1": 1}
         assumed.append("one label with value 1, because every reference read is empty")
-    elif unnamed and found.reference == "mask":
+    elif any(name.startswith("label_") for name in labels):
         assumed.append(f"names of labels ({', '.join(labels)}); rename them in limen.yaml")
     assumed.append(f"task {found.task}: {found.task_because}")
     if found.reference == "instances" and len(found.predicted) == 1:
@@ -202,7 +210,7 @@ def _declaration(
         "images": None if references is None else _path(images, folder),
         "references": None if references is None else _path(references, folder),
     }
-    model, checks = _model(predictions, onnx, folder, modality, labels, found)
+    model, checks = _model(predictions, onnx, of_model, folder, modality, labels, found)
     facts = Facts(
         title=title,
         modality=modality,
@@ -220,6 +228,7 @@ def _declaration(
 def _model(
     predictions: Path | None,
     onnx: Path | None,
+    facts: OnnxFacts | None,
     folder: Path,
     modality: str,
     labels: dict[str, int],
@@ -228,16 +237,15 @@ def _model(
     """Lines of the model's section, and what is to be checked in them."""
     from limen.pipeline.templates import quoted
 
-    if onnx is None:
+    if onnx is None or facts is None:
         path = "predictions" if predictions is None else _path(predictions, folder)
         return [f"predictions: {quoted(path)} # one label map a case, named as the case"], []
-    from limen.models import inspect_onnx
-
-    facts = inspect_onnx(onnx)
     lines = [f"onnx: {quoted(_path(onnx, folder))}"]
     if facts.settings is not None:
         for part in ("input", "output"):
-            values = facts.settings.get(part) or {}
+            values = dict(facts.settings.get(part) or {})
+            if not set(values.get("channels") or {}) <= set(labels):
+                del values["channels"]  # of labels under other names: channel = label value
             if values:
                 lines.append(f"{part}: # as the model file states it")
                 lines += [f"  {key}: {json.dumps(value)}" for key, value in values.items()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,9 @@ class ParallelGeometry:
 
     def __post_init__(self) -> None:
         counts = (self.n_views, self.n_detectors, *self.image_shape)
-        if len(self.image_shape) != 2 or min(counts) < 1:
+        if len(self.image_shape) != 2 or not all(
+            isinstance(n, Integral) and n >= 1 for n in counts
+        ):
             raise GeometryError(
                 "Views, detectors and pixels must be counted in positive whole numbers",
                 found=f"views {self.n_views}, detectors {self.n_detectors}, "
@@ -82,7 +85,9 @@ def as_image_stack(image: Array, geometry: ParallelGeometry) -> Array:
             mend=f"give ({geometry.image_shape[0]}, {geometry.image_shape[1]}) "
             "or the same with slices last",
         )
-    return np.ascontiguousarray(image.reshape(*image.shape[:2], -1), dtype=np.float32)
+    stack = np.ascontiguousarray(_stacked(image), dtype=np.float32)
+    _require_finite(stack, "image")
+    return stack
 
 
 def as_sinogram_stack(sinogram: Array, geometry: ParallelGeometry) -> Array:
@@ -94,4 +99,21 @@ def as_sinogram_stack(sinogram: Array, geometry: ParallelGeometry) -> Array:
             found=f"shape {sinogram.shape}",
             mend=f"give ({expected[0]}, {expected[1]}) or the same with slices last",
         )
-    return np.ascontiguousarray(sinogram.reshape(*sinogram.shape[:2], -1), dtype=np.float32)
+    stack = np.ascontiguousarray(_stacked(sinogram), dtype=np.float32)
+    _require_finite(stack, "sinogram")
+    return stack
+
+
+def _stacked(array: Array) -> Array:
+    return array if array.ndim == 3 else array[:, :, None]
+
+
+def _require_finite(stack: Array, name: str) -> None:
+    # The kernels are compiled for finite numbers; one NaN would spread along its rays.
+    wrong = stack.size - int(np.count_nonzero(np.isfinite(stack)))
+    if wrong:
+        raise GeometryError(
+            f"The {name} holds values that are NaN or infinite",
+            found=f"{wrong} of {stack.size}",
+            mend="correct them before; nothing is filled in here",
+        )

@@ -14,6 +14,9 @@ Array = NDArray[Any]
 LOWEST_COUNT = 0.5
 """Counts are raised to this many photons before the logarithm."""
 
+MOST_PHOTONS = 1e18
+"""A count is a 64-bit integer; no detector comes near it."""
+
 
 def add_dose_noise(
     line_integrals: Array,
@@ -49,18 +52,28 @@ def add_dose_noise(
     Raises
     ------
     GeometryError
-        When photons are not positive or the electronic noise is negative.
+        When photons are not positive, the electronic noise is negative, a line integral is not
+        a finite number, or one is so negative that no count could be drawn.
     """
+    line = np.asarray(line_integrals, dtype=np.float64)
+    if not np.isfinite(line).all():
+        raise GeometryError("Line integrals must be finite", found="NaN or infinity")
     photons = np.asarray(photons_per_ray, dtype=np.float64)
     if not (np.isfinite(photons).all() and (photons > 0).all()):
         raise GeometryError("Photons per ray must be positive", found=str(photons_per_ray))
-    if not electronic_noise_photons >= 0:
+    if not 0 <= electronic_noise_photons < np.inf:
         raise GeometryError(
-            "Electronic noise must not be negative", found=str(electronic_noise_photons)
+            "Electronic noise must be finite and not negative", found=str(electronic_noise_photons)
         )
     rng = np.random.Generator(np.random.SFC64(seed))
-    mean = photons * np.exp(-np.asarray(line_integrals, dtype=np.float64))
-    counts = rng.poisson(mean).astype(np.float32)
+    with np.errstate(over="ignore"):
+        mean = photons * np.exp(-line)
+    if mean.max(initial=0) > MOST_PHOTONS:
+        raise GeometryError(
+            "More photons than can be counted",
+            found=f"{mean.max():.3g} photons at a line integral of {line.min():.3g}",
+        )
+    counts = np.asarray(rng.poisson(mean), dtype=np.float32)
     if electronic_noise_photons > 0:
         normal = rng.standard_normal(counts.shape, dtype=np.float32)
         counts += np.float32(electronic_noise_photons) * normal

@@ -63,7 +63,9 @@ def _filter(stack: Array, spacing_mm: float, kernel: str) -> Array:
 def ramp_response(n: int, spacing_mm: float, kernel: str) -> Array:
     """(n // 2 + 1,) float64: frequency response, 1/mm, detector spacing included."""
     if kernel not in KERNELS:
-        raise GeometryError("No such kernel", found=str(kernel), mend=f"one of {', '.join(KERNELS)}")
+        raise GeometryError(
+            "No such kernel", found=str(kernel), mend=f"one of {', '.join(KERNELS)}"
+        )
     lag = np.minimum(np.arange(n), n - np.arange(n))
     ramp = np.zeros(n)
     ramp[0] = 1 / (4 * spacing_mm**2)

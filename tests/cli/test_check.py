@@ -1,0 +1,286 @@
+"""`limen check`: everything that is wrong is in one list, with its case and its mend."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from typer.testing import CliRunner
+
+from limen.cli.app import app
+from limen.pipeline.check import Checked, check
+from limen.product import ProductNotFound
+
+AFFINE = np.diag([-1.0, -1.0, 2.0, 1.0])
+SHAPE = (20, 18, 10)
+
+
+def put(path: Path, values: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nib.save(nib.Nifti1Image(values, AFFINE), path)
+
+
+def image(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).normal(0, 100, SHAPE).astype(np.float32)
+
+
+def mask(value: int = 1) -> np.ndarray:
+    values = np.zeros(SHAPE, np.uint8)
+    values[5:8, 5:8, 2:4] = value
+    return values
+
+
+DECLARATION = """\
+limen: 1
+product:
+  name: p
+  version: 0.1.0
+  intended_use:
+    statement: Marks lesions on CT for review by a radiologist.
+    user: radiologist
+    population: {age_years: [18, 99]}
+    modality: CT
+    anatomy: chest
+    situation: serious
+    outputs: [mark]
+task: {kind: lesion-detection, labels: {lesion: 1}}
+criteria:
+  - {measure: missed_lesions, at_most: 0}
+risk: {failure_rate: 0.5, confidence: 0.6}
+data:
+  - {name: dev, path: data/dev, use: development, approval: a.yaml}
+  - {name: val, path: data/val, use: validation, approval: a.yaml}
+model: {predictions: preds}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two patients of development, three of validation, and nothing wrong."""
+    here = tmp_path / "product"
+    for use, numbers in (("dev", (0, 1)), ("val", (2, 3, 4))):
+        for n in numbers:
+            put(here / "data" / use / "images" / f"case{n}.nii.gz", image(n))
+            put(here / "data" / use / "references" / f"case{n}.nii.gz", mask())
+            put(here / "preds" / f"case{n}.nii.gz", mask())
+    (here / "a.yaml").write_text("kind: undeclared\n")
+    (here / "limen.yaml").write_text(DECLARATION)
+    return here
+
+
+def look(folder: Path) -> Checked:
+    return check(folder, workers=1)
+
+
+def rows(checked: Checked) -> list[tuple[str, str]]:
+    return [(p.weight, f"{p.where}: {p.what}") for p in checked.problems]
+
+
+def change(folder: Path, old: str, new: str) -> None:
+    path = folder / "limen.yaml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_nothing_wrong(folder):
+    checked = look(folder)
+    assert checked.problems == []
+    assert checked.exit_code == 0
+    assert [(s["name"], s["cases"], s["readable"], s["patients"]) for s in checked.sets] == [
+        ("dev", 2, 2, 2),
+        ("val", 3, 3, 3),
+    ]
+
+
+def test_it_keeps_nothing_but_the_salt_and_the_memory_of_digests(folder):
+    before = set(folder.rglob("*"))
+    look(folder)
+    made = {str(p.relative_to(folder)) for p in folder.rglob("*")} - {
+        str(p.relative_to(folder)) for p in before
+    }
+    assert made <= {".limen", ".limen/salt", ".limen/digests.sqlite"}
+
+
+def test_every_broken_case_is_named_and_none_stops_the_others(folder):
+    val = folder / "data" / "val"
+    put(val / "references" / "case2.nii.gz", mask(7))
+    whole = (val / "images" / "case3.nii.gz").read_bytes()
+    (val / "images" / "case3.nii.gz").write_bytes(whole[: len(whole) // 2])
+    holes = image(4)
+    holes[3, 3, 3] = np.nan
+    put(val / "images" / "case4.nii.gz", holes)
+    put(folder / "data" / "dev" / "references" / "case0.nii.gz", mask()[:, :, :-1])
+    (folder / "data" / "dev" / "references" / "case1.nii.gz").unlink()
+    checked = look(folder)
+    assert checked.exit_code == 2
+    told = {w for _, w in rows(checked)}
+    for case, words in (
+        ("data set val: case2", "not a declared label"),
+        ("data set val: case3", ""),
+        ("data set val: case4", "NaN"),
+        ("data set dev: case0", "grid"),
+        ("data set dev: case1", "no reference"),
+    ):
+        assert any(t.startswith(case) and words in t for t in told), (case, told)
+    assert len(checked.problems) == 5
+    assert all(p.mend for p in checked.problems)
+    assert [(s["cases"], s["readable"]) for s in checked.sets] == [(2, 0), (3, 0)]
+
+
+def test_a_broken_declaration_and_broken_data_are_told_at_once(folder):
+    change(folder, "situation: serious", "situation: grave")
+    change(folder, "missed_lesions", "mised_lesions")
+    change(folder, "kind: lesion-detection", "kind: lesion-detecton")
+    change(folder, "path: data/dev", "path: data/gone")
+    put(folder / "data" / "val" / "references" / "case2.nii.gz", mask(7))
+    (folder / "preds" / "case3.nii.gz").unlink()
+    checked = look(folder)
+    told = " | ".join(w for _, w in rows(checked))
+    for words in (
+        "limen.yaml:11: product.intended_use.situation",
+        "limen.yaml:15: criteria[0].measure",
+        "data set dev: the folder of a declared data set is not there",
+        "data set val: case2: the mask holds a value that is not a declared label",
+        "data set val: case3: the case has no prediction",
+    ):
+        assert words in told
+    assert "did you mean 'missed_lesions'?" in str([p.mend for p in checked.problems])
+    assert checked.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["", "limen: [", "- a\n- b\n", "limen: 1\ndata: 7\n", "data: [{}, 3]\ntask: {}\n"]
+)
+def test_declarations_of_which_nothing_holds(folder, text):
+    (folder / "limen.yaml").write_text(text)
+    checked = look(folder)
+    assert checked.exit_code == 2
+    assert checked.problems
+
+
+def test_leakage_is_an_answer_of_no(folder):
+    dev, val = folder / "data" / "dev", folder / "data" / "val"
+    flipped = nib.Nifti1Image(
+        np.asarray(nib.load(dev / "images" / "case0.nii.gz").dataobj)[::-1], np.eye(4)
+    )
+    for name, values in (("images", flipped), ("references", None)):
+        path = val / name / "case9.nii.gz"
+        empty = nib.Nifti1Image(np.zeros(SHAPE, np.uint8), np.eye(4))
+        nib.save(values or empty, path)
+        nib.save(empty, folder / "preds" / "case9.nii.gz")
+    checked = look(folder)
+    assert rows(checked) == [("refused", "dev/case0 and val/case9: leakage, same pixels")]
+    assert checked.exit_code == 1
+
+
+def test_the_same_patient_on_both_sides(folder):
+    for use, n in (("dev", 0), ("val", 2)):
+        for part in ("images", "references"):
+            old = folder / "data" / use / part / f"case{n}.nii.gz"
+            old.rename(old.with_name(f"sub-07_ses-{n}.nii.gz"))
+    (folder / "preds" / "case2.nii.gz").rename(folder / "preds" / "sub-07_ses-2.nii.gz")
+    assert rows(look(folder)) == [
+        ("refused", "dev/sub-07_ses-0 and val/sub-07_ses-2: leakage, same patient")
+    ]
+
+
+def test_approvals_missing_wrong_and_expired(folder):
+    (folder / "a.yaml").write_text("kind: public\nlicence: CC0\nexpires: 2020-01-31\n")
+    checked = look(folder)
+    assert [w for w, _ in rows(checked)] == ["refused", "refused"]
+    assert checked.problems[0].found == "expired on 2020-01-31"
+    assert checked.exit_code == 1
+    (folder / "a.yaml").write_text("kind: publik\n")
+    assert look(folder).exit_code == 2
+    (folder / "a.yaml").unlink()
+    checked = look(folder)
+    assert [p.weight for p in checked.problems] == ["wrong", "wrong"]
+    assert checked.sets[1]["readable"] == 3  # the data is looked at all the same
+
+
+def test_too_few_patients_for_the_risk_is_a_warning(folder):
+    change(folder, "failure_rate: 0.5, confidence: 0.6", "failure_rate: 0.05, confidence: 0.95")
+    checked = look(folder)
+    (problem,) = checked.problems
+    assert problem.weight == "warning"
+    # 0.95^58 = 0.051 > 0.05 >= 0.95^59
+    assert problem.what.startswith("59 patients without a failure")
+    assert problem.found is not None and problem.found.startswith("3 patients")
+    assert checked.exit_code == 0
+
+
+def write_onnx(path: Path, shape) -> None:
+    given = helper.make_tensor_value_info("image", TensorProto.FLOAT, shape)
+    out = helper.make_tensor_value_info("scores", TensorProto.FLOAT, shape)
+    graph = helper.make_graph(
+        [helper.make_node("Relu", ["image"], ["scores"])], "g", [given], [out]
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, path)
+
+
+@pytest.mark.parametrize(
+    ("shape", "given", "words"),
+    [
+        (["n", 1, 16, 16, 8], "patch: [16, 16, 8]", None),
+        (["n", 1, 8, 16, 16], "axes: zyx, patch: [16, 16, 8]", None),
+        (["n", 1, "x", "y", "z"], "patch: [16, 16, 8]", None),
+        (["n", 1, 16, 16, 8], "patch: [16, 16, 16]", "takes 8 voxels along z"),
+        (["n", 1, 8, 16, 16], "patch: [16, 16, 8]", "takes 8 voxels along x"),
+        (["n", 1, 16, 16, 8], "overlap: 0.5", "takes 16 voxels along x"),
+        (["n", 3, "x", "y", "z"], "patch: [16, 16, 8]", "one image of one channel"),
+        (["n", 1, "x"], "patch: [16, 16, 8]", "one image of one channel"),
+    ],
+)
+def test_the_models_input_against_the_declared_patch(folder, shape, given, words):
+    write_onnx(folder / "m.onnx", shape)
+    change(
+        folder,
+        "model: {predictions: preds}",
+        f"model: {{onnx: m.onnx, input: {{window_hu: [-1000, 400], {given}}}}}",
+    )
+    problems = look(folder).problems
+    if words is None:
+        assert problems == []
+    else:
+        assert words in problems[0].what
+        assert problems[0].where == "model"
+
+
+def test_a_model_that_is_missing_or_damaged(folder):
+    change(
+        folder,
+        "model: {predictions: preds}",
+        "model: {onnx: m.onnx, input: {window_hu: [-1000, 400]}}",
+    )
+    (problem,) = look(folder).problems
+    assert "not there" in problem.what
+    (folder / "m.onnx").write_bytes(b"PK\x03\x04 no model")
+    (problem,) = look(folder).problems
+    assert problem.weight == "wrong"
+
+
+def test_the_verb_lists_all_and_says_so_by_its_exit_status(folder):
+    result = CliRunner().invoke(app, ["check", str(folder), "-j", "1"])
+    assert result.exit_code == 0
+    assert f"Next: limen run {folder}" in result.output.replace("\n", "")
+    put(folder / "data" / "val" / "references" / "case2.nii.gz", mask(7))
+    shutil.rmtree(folder / "data" / "dev")
+    result = CliRunner().invoke(app, ["check", str(folder), "-j", "1", "--json"])
+    assert result.exit_code == 2
+    told = json.loads(result.stdout)
+    assert told["ok"] is False
+    assert len(told["problems"]) == 2
+    assert {"weight", "what", "where", "found", "mend"} == set(told["problems"][0])
+
+
+def test_there_is_no_product(tmp_path):
+    with pytest.raises(ProductNotFound):
+        check(tmp_path)

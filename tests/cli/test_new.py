@@ -1,0 +1,242 @@
+"""`limen new`: what it writes is accepted, describes what is there, and destroys nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from typer.testing import CliRunner
+
+from limen.cli.app import app
+from limen.data import load_approval
+from limen.errors import LimenError
+from limen.pipeline import load, run
+from limen.pipeline.new import AlreadyAProduct, NothingToDeclare, new_product
+from limen.pipeline.templates import quoted
+from limen.product import declaration_schema, load_declaration
+
+AFFINE = np.diag([-1.0, -1.0, 2.0, 1.0])
+
+
+def put(path: Path, values: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nib.save(nib.Nifti1Image(values, AFFINE), path)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Three chests with 0, 1 and 2 lesions; the predictions are the references."""
+    for n in range(3):
+        image = np.random.default_rng(n).normal(-900, 20, (20, 18, 10)).astype(np.int16)
+        image[3:17, 3:15] += 950
+        mask = np.zeros(image.shape, np.uint8)
+        for k in range(n):
+            mask[5 : 8 + k, 5:8, 1 + 4 * k : 3 + 4 * k] = 1
+        put(tmp_path / "mine" / "images" / f"case{n}.nii.gz", image + 100 * mask)
+        put(tmp_path / "mine" / "masks" / f"case{n}.nii.gz", mask)
+        put(tmp_path / "mine" / "preds" / f"case{n}.nii.gz", mask)
+    return tmp_path / "mine"
+
+
+def tree(folder: Path) -> list[str]:
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*"))
+
+
+@pytest.mark.parametrize("modality", ["ct", "mr", "oct"])
+def test_a_template_is_a_valid_declaration(tmp_path, modality):
+    new_product(tmp_path / "My Product", modality=modality)
+    declaration = load_declaration(tmp_path / "My Product" / "limen.yaml")
+    assert declaration.product.name == "my-product"
+    assert declaration.product.intended_use.modality == modality.upper()
+    assert declaration.product.intended_use.statement.startswith("(to be written)")
+    text = (tmp_path / "My Product" / "limen.yaml").read_text()
+    assert text.startswith("# yaml-language-server: $schema=.limen/limen.schema.json\n")
+    schema = json.loads((tmp_path / "My Product" / ".limen" / "limen.schema.json").read_text())
+    assert schema == declaration_schema()
+    assert load_approval(tmp_path / "My Product" / "approvals" / "undeclared.yaml").kind == (
+        "undeclared"
+    )
+
+
+def test_the_commented_physics_of_a_template_are_valid_too(tmp_path):
+    for modality in ("ct", "mr", "oct"):
+        new_product(tmp_path / modality, modality=modality)
+        path = tmp_path / modality / "limen.yaml"
+        lines = path.read_text().splitlines()
+        start = lines.index("# physics:")
+        lines[start : start + 2] = [line.removeprefix("# ") for line in lines[start : start + 2]]
+        lines[-1] = lines[-1].removeprefix("# ")
+        path.write_text("\n".join(lines))
+        assert next(iter(load_declaration(path).physics)).startswith(f"{modality}.")
+
+
+def test_with_predictions_the_run_goes_through_as_it_stands(data):
+    folder = data.parent / "product"
+    made = new_product(
+        folder,
+        images=data / "images",
+        references=data / "masks",
+        predictions=data / "preds",
+    )
+    assert made.next_command == f"limen run {folder}"
+    declaration = load_declaration(folder / "limen.yaml")
+    assert declaration.task.kind == "lesion-detection"
+    assert declaration.task.labels == {"label_1": 1}
+    (dataset,) = declaration.data
+    assert (dataset.use, dataset.images) == ("validation", str(data / "images"))
+    result = run(folder, workers=1)
+    assert result.evaluation.complete
+    assert result.evaluation.summaries["validation"]["n_cases"] == 3
+    assert result.report.exists()
+
+
+def test_data_below_the_product_is_named_relative_to_it(data):
+    new_product(data, images=data / "images", references=data / "masks", predictions=data / "preds")
+    declaration = load_declaration(data / "limen.yaml")
+    assert declaration.data[0].images == "images"
+    assert declaration.model.predictions == "preds"
+    assert len(load(data).sets["validation"].cases) == 3
+
+
+def test_a_value_that_only_predictions_have_is_declared(data):
+    mask = np.zeros((20, 18, 10), np.uint8)
+    mask[1:3, 1:3, 1:3] = 4
+    put(data / "preds" / "case0.nii.gz", mask)
+    folder = data.parent / "product"
+    new_product(
+        folder, images=data / "images", references=data / "masks", predictions=data / "preds"
+    )
+    assert load_declaration(folder / "limen.yaml").task.labels == {"label_1": 1, "label_4": 4}
+    assert run(folder, workers=1).evaluation.complete
+
+
+def write_onnx(path: Path, shape, settings=None) -> None:
+    """Two channels of scores: the image, and the image less a bit."""
+    nodes = [
+        helper.make_node("Concat", ["image", "image"], ["scores"], axis=1),
+    ]
+    given = helper.make_tensor_value_info("image", TensorProto.FLOAT, shape)
+    out = helper.make_tensor_value_info("scores", TensorProto.FLOAT, [shape[0], 2, *shape[2:]])
+    graph = helper.make_graph(nodes, "g", [given], [out])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    if settings is not None:
+        helper.set_model_props(model, {"limen": json.dumps(settings)})
+    onnx.save(model, path)
+
+
+def test_an_onnx_file_without_settings_gets_defaults_to_check(data):
+    write_onnx(data / "m.onnx", ["n", 1, 16, 16, 8])
+    folder = data.parent / "product"
+    made = new_product(
+        folder, images=data / "images", references=data / "masks", onnx=data / "m.onnx"
+    )
+    model = load_declaration(folder / "limen.yaml").model
+    assert model.onnx == str(data / "m.onnx")
+    assert model.input.patch == (16, 16, 8)
+    assert model.input.spacing_mm == (1, 1, 2)
+    assert model.input.window_hu == (-1000, 400)
+    assert any("check it in limen.yaml" in sentence for sentence in made.assumed)
+    assert run(folder, workers=1).evaluation.complete
+
+
+def test_an_onnx_file_with_settings_is_taken_at_its_word(data):
+    settings = {
+        "input": {"spacing_mm": [1.5, 1.5, 3], "window_hu": [-900, 300], "patch": [16, 16, 8]},
+        "output": {"activation": "softmax", "min_volume_mm3": 12.5},
+        "labels": {"nodule": 1},
+    }
+    write_onnx(data / "m.onnx", ["n", 1, "x", "y", "z"], settings)
+    folder = data.parent / "product"
+    new_product(folder, images=data / "images", references=data / "masks", onnx=data / "m.onnx")
+    declaration = load_declaration(folder / "limen.yaml")
+    assert declaration.model.input.spacing_mm == (1.5, 1.5, 3)
+    assert declaration.model.input.window_hu == (-900, 300)
+    assert declaration.model.output.min_volume_mm3 == 12.5
+    assert declaration.task.labels == {"nodule": 1}
+
+
+def test_an_existing_declaration_is_never_overwritten(data):
+    (data / "limen.yaml").write_text("mine")
+    before = tree(data)
+    with pytest.raises(AlreadyAProduct):
+        new_product(data, images=data / "images", references=data / "masks")
+    with pytest.raises(AlreadyAProduct):
+        new_product(data)
+    assert tree(data) == before
+    assert (data / "limen.yaml").read_text() == "mine"
+
+
+def test_what_fails_leaves_nothing_behind(data, tmp_path):
+    folder = tmp_path / "new" / "product"
+    (data / "m.onnx").write_bytes(b"no model")
+    masks = data / "masks"
+    for given in (
+        {"images": data / "images"},
+        {"images": tmp_path / "missing", "references": masks},
+        {"images": data / "images", "references": data / "empty"},
+        {"references": masks},
+        {"images": data / "images", "references": masks, "onnx": data / "m.onnx"},
+        {"images": data, "predictions": data / "preds", "onnx": data / "m.onnx"},
+    ):
+        with pytest.raises(LimenError) as caught:
+            new_product(folder, **given)
+        assert caught.value.exit_code == 2
+        assert caught.value.mend
+        assert not (tmp_path / "new").exists()
+
+
+def test_a_failure_while_writing_takes_back_what_was_written(tmp_path, monkeypatch):
+    import limen.pipeline.new as module
+
+    real = module.write_atomically
+
+    def full(path: Path, content: bytes) -> None:
+        if path.name == "limen.yaml":
+            raise OSError(28, "No space left on device")
+        real(path, content)
+
+    monkeypatch.setattr(module, "write_atomically", full)
+    (tmp_path / "there").mkdir()
+    with pytest.raises(OSError):
+        new_product(tmp_path / "there" / "product")
+    assert tree(tmp_path) == ["there"]
+
+
+def test_no_case_with_a_reference(data):
+    for path in (data / "masks").iterdir():
+        path.rename(path.with_name(f"other{path.name}"))
+    with pytest.raises(NothingToDeclare, match="no case has a reference"):
+        new_product(data.parent / "p", images=data / "images", references=data / "masks")
+
+
+@pytest.mark.parametrize("text", ["a: b", "yes", "#x", "a b", "-", "1", "é", 'q"', "x # y", "."])
+def test_every_name_is_read_back_as_it_was(text):
+    from ruamel.yaml import YAML
+
+    assert YAML(typ="safe").load(f"key: {quoted(text)}") == {"key": text}
+    assert YAML(typ="safe").load(f"{quoted(text)}: 1") == {text: 1}
+
+
+def test_the_verb_prints_what_it_found_and_the_next_command(data):
+    folder = data.parent / "product"
+    given = ["new", str(folder), "--images", str(data / "images"), "--references"]
+    result = CliRunner().invoke(app, [*given, str(data / "masks")])
+    assert result.exit_code == 0, result.output
+    for words in ("3 of 3 patients", "label_1", "Assumed", f"limen run {folder}"):
+        assert words in result.output.replace("\n", "")
+    result = CliRunner().invoke(app, ["new", str(folder)])
+    assert isinstance(result.exception, AlreadyAProduct)
+
+
+def test_the_verb_speaks_json(data):
+    folder = data.parent / "product"
+    given = ["new", str(folder), "--images", str(data / "images"), "--references"]
+    result = CliRunner().invoke(app, [*given, str(data / "masks"), "--json"])
+    told = json.loads(result.stdout)
+    assert told["found"]["cases"] == 3
+    assert told["declaration"] == str(folder / "limen.yaml")
