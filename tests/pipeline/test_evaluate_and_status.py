@@ -10,7 +10,7 @@ import pytest
 from pipeline_builders import write_case, write_threshold_model
 
 import limen
-from limen.pipeline.errors import NotMadeYet, NothingEvaluated, UnknownCase
+from limen.pipeline.errors import NothingEvaluated, NotMadeYet, UnknownCase
 from limen.pipeline.status import status
 
 
@@ -102,8 +102,9 @@ def test_a_changed_image_makes_one_case_stale_and_is_named(done: Path):
 
 
 def test_a_changed_reference_leaves_the_prediction(done: Path):
-    from limen.data import Geometry, Volume, write_nifti
     from pipeline_builders import AFFINE, SHAPE, ball
+
+    from limen.data import Geometry, Volume, write_nifti
 
     mask = ball((10, 9, 6), 4.0).astype(np.uint8)
     write_nifti(Volume(mask, Geometry(AFFINE, SHAPE)), done / "data/val/references/case-0.nii.gz")
@@ -182,8 +183,9 @@ def test_every_case_broken_is_wrong_input(product_folder: Path):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_nan_in_an_image_is_named_with_its_case(product_folder: Path, value):
-    from limen.data import Geometry, Volume, write_nifti
     from pipeline_builders import AFFINE, SHAPE
+
+    from limen.data import Geometry, Volume, write_nifti
 
     values = np.zeros(SHAPE, np.float32)
     values[3, 4, 5] = value
