@@ -10,7 +10,8 @@ import pytest
 
 HEAVY = {
     "numpy", "scipy", "numba", "llvmlite", "onnxruntime", "onnx", "matplotlib", "pydicom",
-    "highdicom", "nibabel", "nrrd", "polars", "torch", "monai", "PIL", "jinja2", "contourpy", "pint", "loky",
+    "highdicom", "nibabel", "nrrd", "polars", "torch", "monai", "PIL", "jinja2", "contourpy",
+    "pint", "loky",
 }  # fmt: skip
 MOST_MODULES = {"import limen": 120, "limen --help": 420}
 """sys.modules after each, over a bare interpreter: measured 2026-11 plus a quarter."""
