@@ -7,6 +7,7 @@ that case, never a guess.
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -190,7 +191,7 @@ def _in_folder(path: Path, dataset: str, pseudonyms: Pseudonyms) -> CaseSet:
     folders = sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
     if any(_has_volume(f) for f in folders):
         return _folder_per_case(folders, dataset, pseudonyms)
-    if any(volume_kind(p) for p in path.iterdir() if p.is_file()):
+    if any(volume_kind(p) for p in path.iterdir() if _is_file(p)):
         raise DataError(
             "the folder holds volumes side by side, and nothing says which are images",
             where=where,
@@ -304,7 +305,7 @@ def _items(folder: Path, where: str, build: _Builder | None = None) -> list[_Ite
     volumes = [
         p
         for p in sorted(folder.rglob("*"))
-        if p.is_file()
+        if _is_file(p)
         and volume_kind(p)
         and not any(x.startswith(".") for x in p.relative_to(folder).parts)
     ]
@@ -346,6 +347,11 @@ def _dicom_items(folder: Path, where: str, build: _Builder | None) -> list[_Item
     return items
 
 
+def _is_file(path: Path) -> bool:
+    """Whether it is a file; a link to a name that is too long is none, and no failure."""
+    return os.path.isfile(path)  # noqa: PTH113 - Path.is_file raises on such a link
+
+
 def _relative(path: Path, folder: Path) -> str:
     inside = path.relative_to(folder).as_posix()
     return "" if inside == "." else inside
@@ -359,7 +365,7 @@ def _counted(names: Iterable[object]) -> dict[object, int]:
 
 def _may_hold_dicom(folder: Path) -> bool:
     return any(
-        p.is_file()
+        _is_file(p)
         and not p.name.startswith(".")
         and volume_kind(p) is None
         and p.suffix.lower() not in _NOT_IMAGES
@@ -368,7 +374,7 @@ def _may_hold_dicom(folder: Path) -> bool:
 
 
 def _has_volume(folder: Path) -> bool:
-    return any(volume_kind(p) for p in folder.rglob("*") if p.is_file())
+    return any(volume_kind(p) for p in folder.rglob("*") if _is_file(p))
 
 
 def _by_case(items: list[_Item], references: set[str]) -> dict[str, list[_Item]]:
