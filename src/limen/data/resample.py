@@ -118,7 +118,8 @@ def scores_to_image_space(
         here = to_image_space(channel, model, image)
         if best is None:
             wins = np.ones(image.shape, dtype=bool) if threshold is None else here >= threshold
-            best = here.copy()  # on one grid it is the caller's own array
+            # where nothing was interpolated, it is still the caller's own array
+            best = here.copy() if np.may_share_memory(here, channel) else here
         else:
             wins = here > best if threshold is None else (here > best) & (here >= threshold)
             np.maximum(best, here, out=best)
