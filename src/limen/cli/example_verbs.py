@@ -18,8 +18,9 @@ DEMO = "ct-lung-nodule"
 
 examples = typer.Typer(
     name="examples",
-    help="The examples that ship with Limen, and the real data that belongs to them.",
+    help="The examples that ship with Limen, and their real data.",
     no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 
@@ -84,11 +85,14 @@ def demo(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """The example ct-lung-nodule end to end: patients, real scan, evaluation, report.
+    """The example end to end: patients, check, evaluation, report.
 
+    Simulated patients are drawn and a real chest CT is fetched, then the verbs check and run.
     Exit status 0 whatever the example's answer is; 2 when something is wrong.
     """
+    from limen.cli.product_verbs import checked_out
     from limen.pipeline import load, run
+    from limen.pipeline.check import check
     from limen.pipeline.examples import copy_example
 
     say = (lambda _: None) if as_json else _say
@@ -96,6 +100,13 @@ def demo(
     say(f"{'Copied the example to' if copied else 'Going on with the example in'} {folder}")
     _simulate(folder, patients, workers, as_json)
     left_out = "asked for with --no-fetch" if no_fetch else _try_to_fetch(folder, say)
+    say("check: reading every case")
+    with Shown(quiet=as_json) as progress:
+        checked = check(folder, workers=workers, progress=progress)
+    if not as_json:
+        checked_out(checked)
+        typer.echo()
+    say("evaluate and report")
     product = load(folder)
     with Shown(quiet=as_json) as progress:
         result = run(product, workers=workers, progress=progress)
@@ -107,6 +118,7 @@ def demo(
                 "folder": str(folder),
                 "report": str(result.report),
                 "real_scan_left_out": left_out,
+                "check": checked.as_dict(),
                 "summaries": found,
                 "not_evaluated": result.evaluation.not_evaluated,
             }

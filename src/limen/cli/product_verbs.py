@@ -40,7 +40,7 @@ def new(
     name: Annotated[str | None, typer.Option(help="Of the product; else the folder's.")] = None,
     as_json: Json = False,
 ) -> None:
-    """A commented product folder: a template, or one that describes your data.
+    """Write a commented product folder: a template, or of your data.
 
     With --images it looks at what is there and writes a limen.yaml that `limen run` accepts. It
     copies nothing and never overwrites a limen.yaml.
@@ -79,7 +79,9 @@ def new(
 
 
 def check(folder: Folder = Path(), workers: Workers = None, as_json: Json = False) -> None:
-    """Everything that is wrong: declaration, approvals, each case, model, leakage, numbers.
+    """Everything that is wrong, at once, before anything is evaluated.
+
+    The declaration, approvals, each case, the model, leakage, the size of data sets.
 
     Exit status 0 when all is good, 1 for leakage or an expired approval, 2 when input is wrong.
     """
@@ -90,7 +92,9 @@ def check(folder: Folder = Path(), workers: Workers = None, as_json: Json = Fals
     if as_json:
         json_out(checked.as_dict())
     else:
-        _checked_out(checked, folder)
+        checked_out(checked)
+        if not checked.exit_code:
+            typer.echo(f"\nNothing stands in the way. Next: limen run {folder}")
     if checked.exit_code:
         raise typer.Exit(checked.exit_code)
 
@@ -132,7 +136,8 @@ def _found_out(found: Inspection) -> None:
         typer.echo(f"  ... and {len(found.problems) - 10} more; `limen check` lists all")
 
 
-def _checked_out(checked: Checked, folder: Path) -> None:
+def checked_out(checked: Checked) -> None:
+    """What was looked at and what is to mend, as tables and words."""
     if checked.sets:
         table_out(
             "Data",
@@ -152,8 +157,6 @@ def _checked_out(checked: Checked, folder: Path) -> None:
             typer.echo(f"\n{title} ({len(problems)}):")
         for p in problems:
             _problem_out(p.where, {"what": p.what, "found": p.found, "mend": p.mend})
-    if not checked.exit_code:
-        typer.echo(f"\nNothing stands in the way. Next: limen run {folder}")
 
 
 def _problem_out(where: str | None, told: dict[str, Any]) -> None:

@@ -76,7 +76,7 @@ def evaluate(
 
 
 def report(folder: Folder = Path(), as_json: Json = False) -> None:
-    """Write the HTML report from fresh results; says so when they are stale."""
+    """Write the HTML report; says so when results are stale."""
     from limen.pipeline import load
     from limen.pipeline.report import write_report
 
@@ -92,7 +92,7 @@ def status(
     cases: Annotated[bool, typer.Option("--cases", help="List every case.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Which evidence is fresh, which is stale, and which changed input made it so.
+    """What is fresh, what is stale, and through which changed input.
 
     Exit status 0 when all is fresh, 1 when something is stale.
     """

@@ -37,7 +37,7 @@ def train(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Train a baseline model on the development cases, by a written recipe.
+    """Train a baseline model on development cases by a recipe.
 
     A standard MONAI U-Net, exported to ONNX and shown to answer as the trained network does.
     Needs the extra `train`. Stop it at any time; the same command goes on from there.

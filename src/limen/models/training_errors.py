@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from limen.errors import LimenError
 from limen.models.errors import ModelError
-from limen.product import Problem
+from limen.product.problems import FileMistakes
 
 _MOST_NAMED = 20
 
 
-class RecipeError(ModelError):
-    """A recipe is wrong; ``problems`` has every mistake, in the order of its lines."""
+class RecipeError(FileMistakes, ModelError):
+    """A recipe is wrong."""
 
-    problems: tuple[Problem, ...]
-
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(problems)
-        n = len(self.problems)
-        super().__init__(
-            "the recipe has a mistake" if n == 1 else f"the recipe has {n} mistakes",
-            where=self.problems[0].file,
-            found=self.problems[0].found,
-            mend=f"expected {self.problems[0].expected}" if n == 1 else "mend each line named",
-        )
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self.problems,)
-
-    def _text(self) -> str:
-        return "\n".join(str(p) for p in self.problems)
+    file_is = "the recipe"
 
 
 class NoRecipe(ModelError):

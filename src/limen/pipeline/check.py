@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from limen.errors import LimenError
-from limen.pipeline.errors import MissingData
 from limen.pipeline.evaluate import Progress, Silent
 from limen.pipeline.product import Product
-from limen.pipeline.sets import absent_folder
+from limen.pipeline.sets import find_set_cases, left_out
 
 if TYPE_CHECKING:
     from limen.data import Case, Fingerprint, Pseudonyms
@@ -163,14 +162,7 @@ def _find(
     product: Product, declared: Dataset, pseudonyms: Pseudonyms, checked: Checked
 ) -> _Found | None:
     """A data set with its cases; what is wrong with it as a whole is noted on the way."""
-    from limen.data import (
-        approval_problem,
-        attach_predictions,
-        find_cases,
-        load_approval,
-        origin_of,
-    )
-    from limen.product import PredictionsModel
+    from limen.data import approval_problem, load_approval, origin_of
 
     where = f"data set {declared.name}"
     approval = None
@@ -192,26 +184,11 @@ def _find(
         "left_out": None,
     }
     checked.sets.append(row)
-    absent = absent_folder(product.folder, declared)
-    if absent is not None:
-        if declared.optional:
-            row["left_out"] = f"{absent} is not there"
-        else:
-            checked.add(
-                "wrong",
-                MissingData(
-                    "the folder of a declared data set is not there",
-                    found=absent,
-                    mend="put the data there, or correct the path in limen.yaml",
-                ),
-                where,
-            )
-        return None
     try:
-        found = find_cases(declared, product.folder, pseudonyms)
-        model = product.declaration.model
-        if declared.use == "validation" and isinstance(model, PredictionsModel):
-            found = attach_predictions(found, product.folder / model.predictions)
+        row["left_out"] = left_out(product, declared)
+        if row["left_out"] is not None:
+            return None
+        found = find_set_cases(product, declared, pseudonyms)
     except LimenError as error:
         # its own text names the data set already
         checked.add("wrong", error, None if where in (error.where or "") else where)

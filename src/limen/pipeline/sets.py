@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limen.pipeline.errors import MissingData
 
 if TYPE_CHECKING:
-    from limen.data import Pseudonyms
+    from limen.data import CaseSet, Pseudonyms
     from limen.pipeline.product import LoadedSet, Product
     from limen.product import Dataset
 
@@ -22,34 +21,49 @@ def load_sets(product: Product) -> dict[str, LoadedSet]:
 
 
 def _load_set(product: Product, declared: Dataset, pseudonyms: Pseudonyms) -> LoadedSet:
-    from limen.data import attach_predictions, find_cases, load_approval, origin_of
+    from limen.data import load_approval, origin_of
     from limen.pipeline.product import LoadedSet
-    from limen.product import PredictionsModel
 
     approval = load_approval(product.folder / declared.approval)
     origin = origin_of(approval, declared.origin)
     loaded = LoadedSet(declared=declared, approval=approval, origin=origin)
-    absent = absent_folder(product.folder, declared)
-    if absent is not None:
-        if not declared.optional:
-            raise MissingData(
-                "the folder of a declared data set is not there",
-                where=f"data set {declared.name}",
-                found=absent,
-                mend="put the data there, correct the path in limen.yaml, or (for an example) "
-                "run `limen examples fetch`",
-            )
-        loaded.left_out = f"{absent} is not there"
-        return loaded
-    found = find_cases(declared, product.folder, pseudonyms)
-    if loaded.is_validation and isinstance(product.declaration.model, PredictionsModel):
-        found = attach_predictions(found, product.folder / product.declaration.model.predictions)
-    loaded.cases, loaded.problems, loaded.notes = found.cases, found.problems, found.notes
+    loaded.left_out = left_out(product, declared)
+    if loaded.left_out is None:
+        found = find_set_cases(product, declared, pseudonyms)
+        loaded.cases, loaded.problems, loaded.notes = found.cases, found.problems, found.notes
     return loaded
 
 
-def absent_folder(root: Path, declared: Dataset) -> str | None:
-    for given in (declared.path, declared.images, declared.references):
-        if given is not None and not (root / given).exists():
-            return given
-    return None
+def left_out(product: Product, declared: Dataset) -> str | None:
+    """Why an optional data set takes no part, or None when its folders are there.
+
+    Raises
+    ------
+    MissingData
+        A folder is not there, and the data set is not optional.
+    """
+    given = (declared.path, declared.images, declared.references)
+    absent = next((g for g in given if g is not None and not (product.folder / g).exists()), None)
+    if absent is None:
+        return None
+    if not declared.optional:
+        raise MissingData(
+            "the folder of a declared data set is not there",
+            where=f"data set {declared.name}",
+            found=absent,
+            mend="put the data there, correct the path in limen.yaml, or (for an example) "
+            "run `limen examples fetch`",
+        )
+    return f"{absent} is not there"
+
+
+def find_set_cases(product: Product, declared: Dataset, pseudonyms: Pseudonyms) -> CaseSet:
+    """The cases of a data set, with the predictions on disk where the model is those."""
+    from limen.data import attach_predictions, find_cases
+    from limen.product import PredictionsModel
+
+    found = find_cases(declared, product.folder, pseudonyms)
+    model = product.declaration.model
+    if declared.use == "validation" and isinstance(model, PredictionsModel):
+        found = attach_predictions(found, product.folder / model.predictions)
+    return found

@@ -1,10 +1,10 @@
-"""What is wrong in a ``limen.yaml``: each mistake with its place, and all of them in one error."""
+"""What is wrong in a file that people write: each mistake with its place, all in one error."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from limen.errors import LimenError
 
@@ -15,7 +15,7 @@ class ProductNotFound(LimenError):
 
 @dataclass(frozen=True)
 class Problem:
-    """One mistake in a declaration.
+    """One mistake in a declaration or a recipe.
 
     Attributes
     ----------
@@ -55,16 +55,17 @@ class Problem:
         return asdict(self)
 
 
-class DeclarationError(LimenError):
-    """A ``limen.yaml`` is wrong; ``problems`` has every mistake, in the order of its lines."""
+class FileMistakes(LimenError):
+    """A file that people write is wrong; ``problems`` has every mistake, in order of its lines."""
 
+    file_is: ClassVar[str]
     problems: tuple[Problem, ...]
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
         n = len(self.problems)
         super().__init__(
-            "the declaration has a mistake" if n == 1 else f"the declaration has {n} mistakes",
+            f"{self.file_is} has {'a mistake' if n == 1 else f'{n} mistakes'}",
             where=self.problems[0].file,
             found=self.problems[0].found,
             mend=f"expected {self.problems[0].expected}" if n == 1 else "mend each line named",
@@ -75,6 +76,12 @@ class DeclarationError(LimenError):
 
     def _text(self) -> str:
         return "\n".join(str(p) for p in self.problems)
+
+
+class DeclarationError(FileMistakes):
+    """A ``limen.yaml`` is wrong."""
+
+    file_is = "the declaration"
 
 
 def nearest(word: str, valid: Iterable[str]) -> str | None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from limen.data.insilico.listing import listing_csv
 from limen.data.insilico.patient import simulate_patient
 from limen.data.nifti import write_nifti
 from limen.evidence import write_atomically
@@ -34,8 +33,12 @@ class Cohort:
 
 def cohort_ready(folder: Path, cohort: Cohort = Cohort()) -> bool:
     """Whether exactly this cohort was written whole."""
+    return _is_stamp_of(folder / "data" / "cohort.json", cohort)
+
+
+def _is_stamp_of(file: Path, cohort: Cohort) -> bool:
     try:
-        return bool(json.loads((folder / "data" / "cohort.json").read_text()) == _stamp(cohort))
+        return bool(json.loads(file.read_text()) == _stamp(cohort))
     except (OSError, ValueError):
         return False
 
@@ -63,7 +66,7 @@ def write_cohort(
     cohort : Cohort
     """
     begun = folder / "data" / "cohort.begun.json"
-    keep = _same(begun, cohort)
+    keep = _is_stamp_of(begun, cohort)
     if not keep:
         (folder / "data" / "cohort.json").unlink(missing_ok=True)
         write_atomically(begun, json.dumps(_stamp(cohort)).encode())
@@ -75,7 +78,7 @@ def write_cohort(
             progress(done, len(jobs))
     for use, listed in rows.items():
         listed.sort(key=lambda r: str(r["case"]))
-        write_atomically(folder / "data" / use / "cases.csv", _csv(listed))
+        write_atomically(folder / "data" / use / "cases.csv", listing_csv(listed))
     write_atomically(folder / "data" / "cohort.json", json.dumps(_stamp(cohort)).encode())
     begun.unlink()
 
@@ -124,20 +127,5 @@ def _write_patient(
     return use, row
 
 
-def _csv(rows: list[dict[str, Any]]) -> bytes:
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()
-
-
 def _stamp(cohort: Cohort) -> dict[str, Any]:
     return {"method": METHOD, **asdict(cohort)}
-
-
-def _same(begun: Path, cohort: Cohort) -> bool:
-    try:
-        return bool(json.loads(begun.read_text()) == _stamp(cohort))
-    except (OSError, ValueError):
-        return False

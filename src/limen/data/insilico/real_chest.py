@@ -11,8 +11,6 @@ Smaller findings may be left; a mark on one of them counts as false.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from limen.data.insilico.insert import Lungs, find_lungs, find_place, insert_nodule
+from limen.data.insilico.listing import listing_csv
 from limen.data.insilico.nodules import Kind, Nodule, Place, draw_nodule
 from limen.data.nifti import read_nifti, write_nifti
 from limen.data.volume import Array, Geometry, Volume
@@ -106,8 +105,8 @@ def write_real_cases(
         found += [{"case": name, **nodule} for nodule in case.nodules]
         if progress is not None:
             progress(number, N_CASES)
-    write_atomically(folder / "nodules.csv", _csv(found))
-    write_atomically(folder / "cases.csv", _csv(rows))
+    write_atomically(folder / "nodules.csv", listing_csv(found))
+    write_atomically(folder / "cases.csv", listing_csv(rows))
 
 
 def real_cases(scan: Volume, structures: Volume, seed: int) -> Any:
@@ -214,11 +213,3 @@ def _shifted(geometry: Geometry, start: tuple[int, int, int], shape: tuple[int, 
     affine = geometry.affine_lps_mm.copy()
     affine[:3, 3] += affine[:3, :3] @ np.array(start, dtype=float)
     return Geometry(affine, (shape[0], shape[1], shape[2]))
-
-
-def _csv(rows: list[dict[str, Any]]) -> bytes:
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()
