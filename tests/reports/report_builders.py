@@ -168,3 +168,20 @@ def report_input(datasets, product, missing=None):
         },
         generated_utc="2026-01-02T03:04:05+00:00",
     )
+
+
+GRID = diagonal((2.0, 2.0, 4.0), (60, 48, 12))
+SPOT, OTHER = ((-25, -10, 0), 5), ((25, 8, 6), 5)
+
+
+def case(product, n, found=(SPOT,), there=(SPOT,), **given):
+    image = chest(GRID, list(there), n)
+    return measured(
+        f"case-{n:02d}",
+        f"P{n:02d}",
+        image,
+        balls(GRID, *there),
+        balls(GRID, *found),
+        product,
+        **given,
+    )

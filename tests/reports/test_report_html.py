@@ -9,16 +9,17 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
-import pytest
 from report_builders import (
+    GRID,
     OUTLINE_CRITERIA,
     SIMULATED,
+    SPOT,
     balls,
+    case,
     chest,
     dataset,
     declaration,
     development,
-    diagonal,
     measured,
     report_input,
 )
@@ -69,44 +70,6 @@ class Page(HTMLParser):
                 self.ids.append(value)
             if name in ("href", "src", "xlink:href", "srcset", "data", "action"):
                 self.links.append(value)
-
-
-GRID = diagonal((2.0, 2.0, 4.0), (60, 48, 12))
-SPOT, OTHER = ((-25, -10, 0), 5), ((25, 8, 6), 5)
-
-
-def case(product, n, found=(SPOT,), there=(SPOT,), **given):
-    image = chest(GRID, list(there), n)
-    return measured(
-        f"case-{n:02d}",
-        f"P{n:02d}",
-        image,
-        balls(GRID, *there),
-        balls(GRID, *found),
-        product,
-        **given,
-    )
-
-
-@pytest.fixture(scope="module")
-def nodules():
-    return declaration()
-
-
-@pytest.fixture(scope="module")
-def some(nodules):
-    """Nine good cases, one empty, one with a miss, one with a miss and two false marks."""
-    good = [case(nodules, n) for n in range(9)]
-    empty = case(nodules, 9, (), ())
-    missed = case(nodules, 10, (), (SPOT,))
-    worst = case(nodules, 11, (OTHER, ((25, -12, -8), 4)), (SPOT,), attributes={"site": "a"})
-    return [*good, empty, missed, worst]
-
-
-@pytest.fixture(scope="module")
-def page(nodules, some):
-    given = report_input([development(), dataset("validation", some, nodules)], nodules)
-    return render(given)
 
 
 def test_it_is_well_formed_html_and_its_links_lead_somewhere(page):
