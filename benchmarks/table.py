@@ -24,7 +24,9 @@ class Row:
 
     @property
     def ratio(self) -> float | None:
-        return None if self.peer_value is None else self.peer_value / self.value
+        if self.peer_value is None or self.value == 0:
+            return None
+        return self.peer_value / self.value
 
 
 def seconds(work: Callable[[], object], repeats: int = 5) -> float:
@@ -45,7 +47,9 @@ def show(rows: list[Row]) -> None:
     for r in rows:
         line = f"  {r.name:58} {r.value:10.3g} {r.unit}"
         if r.peer_value is not None:
-            line += f"   {r.peer}: {r.peer_value:.3g}   ratio {r.ratio:.2f}"
+            line += f"   {r.peer}: {r.peer_value:.3g}"
+        if r.ratio is not None:
+            line += f"   ratio {r.ratio:.2f}"
         if r.target is not None:
             line += f"   target {r.target}: {'holds' if r.holds else 'MISSED'}"
         print(line)
