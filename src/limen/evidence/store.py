@@ -24,7 +24,7 @@ from typing import IO, Any
 
 from limen.errors import LimenError
 from limen.evidence.digest import digest_bytes
-from limen.evidence.record import Outcome, Record, record_key
+from limen.evidence.record import Outcome, Record, RecordKey, record_key
 
 FORMAT = 1
 
@@ -56,7 +56,7 @@ class Store:
         self._objects = folder / "objects"
         self._log_path = folder / "records.jsonl"
         self._log: IO[bytes] | None = None
-        self._by_key: dict[str, Record] = {}
+        self._by_key: dict[RecordKey, Record] = {}
         self._latest: dict[tuple[str, str], Record] = {}
         self._check_format()
         self._read_records()
