@@ -11,22 +11,30 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from limen.measures.bootstrap import (
+        bootstrap_auc,
+        bootstrap_auc_difference,
+        bootstrap_mean,
+        bootstrap_ratio,
+        bootstrap_statistic,
+    )
     from limen.measures.case import LabelMeasures, LesionMeasures, Measurement, measure_case
     from limen.measures.distance import hd95_mm
     from limen.measures.errors import (
         BadAffine,
         BadCriterion,
+        BadScores,
         CannotSay,
         MeasureError,
         NotALabelMap,
+        NotProbabilities,
         ShapeMismatch,
         UndeclaredValue,
         Undefined,
     )
+    from limen.measures.figure import Figure
     from limen.measures.intervals import (
         Interval,
-        bootstrap_mean,
-        bootstrap_ratio,
         clopper_pearson,
         clopper_pearson_lower,
         clopper_pearson_upper,
@@ -34,7 +42,14 @@ if TYPE_CHECKING:
     )
     from limen.measures.lesions import Lesion, Lesions, find_lesions, match_lesions
     from limen.measures.overlap import dice, relative_volume_error, volume_error_ml, volume_ml
-    from limen.measures.summary import CaseRow, Figure, Summary, summarise
+    from limen.measures.roc import (
+        AucComparison,
+        auc,
+        auc_covariance,
+        auc_difference,
+        auc_difference_unpaired,
+    )
+    from limen.measures.summary import CaseRow, Summary, summarise
     from limen.measures.verdict import CriterionResult, Verdict, judge
 
 _HOME = {
@@ -52,8 +67,18 @@ _HOME = {
     "UndeclaredValue": "errors",
     "Undefined": "errors",
     "Interval": "intervals",
-    "bootstrap_mean": "intervals",
-    "bootstrap_ratio": "intervals",
+    "auc": "roc",
+    "auc_covariance": "roc",
+    "auc_difference": "roc",
+    "auc_difference_unpaired": "roc",
+    "AucComparison": "roc",
+    "BadScores": "errors",
+    "NotProbabilities": "errors",
+    "bootstrap_auc": "bootstrap",
+    "bootstrap_auc_difference": "bootstrap",
+    "bootstrap_mean": "bootstrap",
+    "bootstrap_ratio": "bootstrap",
+    "bootstrap_statistic": "bootstrap",
     "clopper_pearson": "intervals",
     "clopper_pearson_lower": "intervals",
     "clopper_pearson_upper": "intervals",
@@ -67,7 +92,7 @@ _HOME = {
     "volume_error_ml": "overlap",
     "volume_ml": "overlap",
     "CaseRow": "summary",
-    "Figure": "summary",
+    "Figure": "figure",
     "Summary": "summary",
     "summarise": "summary",
     "CriterionResult": "verdict",
@@ -76,8 +101,10 @@ _HOME = {
 }
 
 __all__ = [
+    "AucComparison",
     "BadAffine",
     "BadCriterion",
+    "BadScores",
     "CannotSay",
     "CaseRow",
     "CriterionResult",
@@ -90,13 +117,21 @@ __all__ = [
     "MeasureError",
     "Measurement",
     "NotALabelMap",
+    "NotProbabilities",
     "ShapeMismatch",
     "Summary",
     "UndeclaredValue",
     "Undefined",
     "Verdict",
+    "auc",
+    "auc_covariance",
+    "auc_difference",
+    "auc_difference_unpaired",
+    "bootstrap_auc",
+    "bootstrap_auc_difference",
     "bootstrap_mean",
     "bootstrap_ratio",
+    "bootstrap_statistic",
     "clopper_pearson",
     "clopper_pearson_lower",
     "clopper_pearson_upper",

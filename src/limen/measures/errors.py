@@ -33,6 +33,14 @@ class BadCriterion(MeasureError):
     """A criterion that this room cannot judge."""
 
 
+class BadScores(MeasureError):
+    """Scores, outcomes or patients that do not belong together or are not finite numbers."""
+
+
+class NotProbabilities(MeasureError):
+    """Probabilities outside 0 to 1."""
+
+
 class CannotSay(MeasureError):
     """There is too little to state an interval."""
 

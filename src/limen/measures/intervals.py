@@ -1,23 +1,15 @@
-"""Confidence intervals: exact and score intervals of a proportion, bootstrap over patients."""
+"""Confidence intervals of a proportion, exact and by score.
+
+The trials must be independent: count patients, not the cases or lesions of one patient. The
+bootstrap over patients is in :mod:`limen.measures.bootstrap`.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import ArrayLike
-
 from limen.measures.errors import CannotSay
-from limen.measures.grid import Array
-
-MIN_PATIENTS = 10
-"""Fewest patients for a bootstrap interval. With n patients of normal values the percentile
-interval is a z interval with the spread divided by n, not n - 1: at n = 10 its nominal 95 %
-holds the truth in 90 % of samples, and with fewer it is worse."""
-
-RESAMPLES = 10_000
 
 
 @dataclass(frozen=True)
@@ -91,108 +83,14 @@ def wilson(events: int, n: int, confidence: float = 0.95) -> Interval:
     return Interval(low, high, confidence, "Wilson score")
 
 
-def bootstrap_mean(
-    values: ArrayLike,
-    patients: Sequence[Hashable],
-    *,
-    confidence: float = 0.95,
-    seed: int,
-    resamples: int = RESAMPLES,
+def normal_interval(
+    value: float, standard_error: float, confidence: float, method: str
 ) -> Interval:
-    """Percentile bootstrap interval of the mean over cases, resampling whole patients.
+    """Value plus and minus the normal quantile times its standard error."""
+    from scipy.special import ndtri
 
-    Parameters
-    ----------
-    values : (N,) array
-        One value a case.
-    patients : (N,)
-        The patient of each case. All cases of a patient are drawn together.
-    confidence : float
-    seed : int
-        The same seed and input give the same interval.
-    resamples : int
-
-    Raises
-    ------
-    CannotSay
-        With fewer than ``MIN_PATIENTS`` patients, or when all patients are alike so that the
-        bootstrap would state an interval of no width.
-    """
-    found = np.asarray(values, dtype=float)
-    return bootstrap_ratio(
-        found,
-        np.ones_like(found),
-        patients,
-        confidence=confidence,
-        seed=seed,
-        resamples=resamples,
-    )
-
-
-def bootstrap_ratio(
-    numerators: ArrayLike,
-    denominators: ArrayLike,
-    patients: Sequence[Hashable],
-    *,
-    confidence: float = 0.95,
-    seed: int,
-    resamples: int = RESAMPLES,
-) -> Interval:
-    """Percentile bootstrap interval of sum(numerators) / sum(denominators), by patient.
-
-    For instance lesions found over lesions present. Patients whose denominators sum to zero
-    say nothing about the ratio and are not drawn; parameters and errors as
-    :func:`bootstrap_mean`.
-
-    Raises
-    ------
-    CannotSay
-    """
-    top, bottom = _sums_by_patient(numerators, denominators, patients)
-    top, bottom = top[bottom > 0], bottom[bottom > 0]
-    n = len(top)
-    if n < MIN_PATIENTS:
-        raise CannotSay(
-            f"an interval cannot be said with n = {n} {'patient' if n == 1 else 'patients'}",
-            found=f"{n} patients",
-            mend=f"the bootstrap over patients needs {MIN_PATIENTS} or more",
-        )
-    ratios = top / bottom
-    if np.ptp(ratios) <= 1e-12 * np.abs(ratios).max():
-        raise CannotSay(
-            f"an interval cannot be said: all {n} patients have the same value",
-            found=f"{ratios[0]:g} in each",
-            mend="read the exact interval of the number of patients beside it",
-        )
-    rng = np.random.default_rng(seed)
-    drawn = np.empty(resamples)
-    block = max(1, 2_000_000 // n)  # keeps the index table under 16 MB
-    for start in range(0, resamples, block):
-        stop = min(start + block, resamples)
-        chosen = rng.integers(0, n, size=(stop - start, n))
-        drawn[start:stop] = top[chosen].sum(axis=1) / bottom[chosen].sum(axis=1)
-    low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
-    method = f"percentile bootstrap over patients, {resamples} resamples, seed {seed}"
-    return Interval(float(low), float(high), confidence, method)
-
-
-def _sums_by_patient(
-    numerators: ArrayLike, denominators: ArrayLike, patients: Sequence[Hashable]
-) -> tuple[Array, Array]:
-    top, bottom = np.asarray(numerators, dtype=float), np.asarray(denominators, dtype=float)
-    if not len(top) == len(bottom) == len(patients):
-        raise ValueError(
-            f"{len(top)} numerators, {len(bottom)} denominators, {len(patients)} patients"
-        )
-    if not (np.isfinite(top).all() and np.isfinite(bottom).all()) or (bottom < 0).any():
-        raise CannotSay(
-            "an interval cannot be said over values that are not finite",
-            mend="leave undefined cases out by name, and say so",
-        )
-    numbers: dict[Hashable, int] = {}
-    at = np.array([numbers.setdefault(p, len(numbers)) for p in patients], dtype=np.int64)
-    n = len(numbers)
-    return np.bincount(at, weights=top, minlength=n), np.bincount(at, weights=bottom, minlength=n)
+    half = float(ndtri((1 + confidence) / 2)) * standard_error
+    return Interval(value - half, value + half, confidence, method)
 
 
 def _check_proportion(events: int, n: int, confidence: float) -> None:

@@ -13,13 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from limen.measures.bootstrap import bootstrap_ratio
 from limen.measures.case import LabelMeasures, Measurement, measured_labels
 from limen.measures.errors import CannotSay
-from limen.measures.intervals import (
-    Interval,
-    bootstrap_ratio,
-    clopper_pearson,
-)
+from limen.measures.figure import Figure
+from limen.measures.intervals import Interval, clopper_pearson
 from limen.measures.risk import RiskAnswer, answer_risk
 from limen.measures.verdict import Verdict, false_marks, missed_lesions
 from limen.product.declaration import Risk, Task
@@ -42,37 +40,6 @@ class CaseRow:
     patient: str
     verdict: Verdict
     measurement: Measurement
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A number fit to be shown: never without unit, interval, n and method.
-
-    Attributes
-    ----------
-    value : float or None
-        None when there is nothing to state; ``cannot_say`` has the reason.
-    unit : str
-        "" is a plain fraction.
-    low, high : float or None
-        Two-sided interval; None when there is none, and ``cannot_say`` has the reason.
-    confidence : float
-    n, n_patients : int
-        What it was counted over (cases, lesions or patients), and patients behind that.
-    method : str or None
-        Of the interval.
-    cannot_say : str or None
-    """
-
-    value: float | None
-    unit: str
-    low: float | None
-    high: float | None
-    confidence: float
-    n: int
-    n_patients: int
-    method: str | None
-    cannot_say: str | None
 
 
 @dataclass(frozen=True)
