@@ -41,7 +41,11 @@ if TYPE_CHECKING:
         wilson,
     )
     from limen.measures.lesions import Lesion, Lesions, find_lesions, match_lesions
+    from limen.measures.net_benefit import NetBenefit, decision_curve
+    from limen.measures.operating_point import Classification, classification
     from limen.measures.overlap import dice, relative_volume_error, volume_error_ml, volume_ml
+    from limen.measures.reliability import Calibration, calibration
+    from limen.measures.reliability_picture import reliability_svg
     from limen.measures.roc import (
         AucComparison,
         auc,
@@ -53,6 +57,13 @@ if TYPE_CHECKING:
     from limen.measures.verdict import CriterionResult, Verdict, judge
 
 _HOME = {
+    "reliability_svg": "reliability_picture",
+    "NetBenefit": "net_benefit",
+    "decision_curve": "net_benefit",
+    "Calibration": "reliability",
+    "calibration": "reliability",
+    "Classification": "operating_point",
+    "classification": "operating_point",
     "measure_case": "case",
     "Measurement": "case",
     "LabelMeasures": "case",
@@ -105,8 +116,10 @@ __all__ = [
     "BadAffine",
     "BadCriterion",
     "BadScores",
+    "Calibration",
     "CannotSay",
     "CaseRow",
+    "Classification",
     "CriterionResult",
     "Figure",
     "Interval",
@@ -116,6 +129,7 @@ __all__ = [
     "Lesions",
     "MeasureError",
     "Measurement",
+    "NetBenefit",
     "NotALabelMap",
     "NotProbabilities",
     "ShapeMismatch",
@@ -132,9 +146,12 @@ __all__ = [
     "bootstrap_mean",
     "bootstrap_ratio",
     "bootstrap_statistic",
+    "calibration",
+    "classification",
     "clopper_pearson",
     "clopper_pearson_lower",
     "clopper_pearson_upper",
+    "decision_curve",
     "dice",
     "find_lesions",
     "hd95_mm",
@@ -142,6 +159,7 @@ __all__ = [
     "match_lesions",
     "measure_case",
     "relative_volume_error",
+    "reliability_svg",
     "summarise",
     "volume_error_ml",
     "volume_ml",

@@ -115,7 +115,7 @@ def bootstrap_ratio(
     top, bottom = _sums_by_patient(numerators, denominators, patients)
     top, bottom = top[bottom > 0], bottom[bottom > 0]
     n = len(top)
-    _require_patients(n)
+    require_patients(n)
     ratios = top / bottom
     if np.ptp(ratios) <= 1e-12 * np.abs(ratios).max():
         raise CannotSay(
@@ -124,11 +124,11 @@ def bootstrap_ratio(
             mend="read the exact interval of the number of patients beside it",
         )
     times = resamples or default_resamples(n)
-    drawn = ratios_of_resamples(_key(seed), times, top, bottom)
+    drawn = ratios_of_resamples(kernel_key(seed), times, top, bottom)
     estimate = float(top.sum() / bottom.sum())
     # with one patient left out; BCa alone needs it
     left_out = (top.sum() - top) / (bottom.sum() - bottom) if method == "bca" else top
-    return _interval(drawn, estimate, left_out, confidence, seed, method)
+    return interval_of_resamples(drawn, estimate, left_out, confidence, seed, method)
 
 
 def bootstrap_auc(
@@ -162,7 +162,7 @@ def bootstrap_auc(
     drawn, estimates, left_out = _resampled_aucs(
         [scores], positive, patients, seed, resamples, method
     )
-    return _interval(drawn[0], estimates[0], left_out[0], confidence, seed, method)
+    return interval_of_resamples(drawn[0], estimates[0], left_out[0], confidence, seed, method)
 
 
 def bootstrap_auc_difference(
@@ -183,7 +183,7 @@ def bootstrap_auc_difference(
     drawn, estimates, left_out = _resampled_aucs(
         [scores, other_scores], positive, patients, seed, resamples, method
     )
-    return _interval(
+    return interval_of_resamples(
         drawn[0] - drawn[1],
         estimates[0] - estimates[1],
         left_out[0] - left_out[1],
@@ -220,7 +220,7 @@ def bootstrap_statistic(
     """
     listed = list(patients)
     codes, n = numbered(listed, len(listed))
-    _require_patients(n)
+    require_patients(n)
     order = np.argsort(codes, kind="stable")
     groups = np.split(order, np.cumsum(np.bincount(codes, minlength=n))[:-1])
     rng = np.random.default_rng(seed)
@@ -234,7 +234,7 @@ def bootstrap_statistic(
     left_out = np.zeros(1)
     if method == "bca":
         left_out = np.array([statistic(order[codes[order] != p]) for p in range(n)])
-    return _interval(drawn, estimate, left_out, confidence, seed, method)
+    return interval_of_resamples(drawn, estimate, left_out, confidence, seed, method)
 
 
 def _resampled_aucs(
@@ -254,13 +254,13 @@ def _resampled_aucs(
     codes, n = numbered(patients, found.shape[1])
     require_both_classes(truth, "an AUC")
     for kind, name in ((truth, "a positive case"), (~truth, "a negative case")):
-        _require_patients(len(np.unique(codes[kind])), f" with {name}")
+        require_patients(len(np.unique(codes[kind])), f" with {name}")
     order = np.argsort(found, axis=1, kind="stable")
     ranked = np.take_along_axis(found, order, axis=1)
     ends_tie = np.ones(found.shape, np.uint8)
     ends_tie[:, :-1] = ranked[:, 1:] != ranked[:, :-1]
     drawn = aucs_of_resamples(
-        _key(seed),
+        kernel_key(seed),
         resamples or default_resamples(n),
         n,
         codes[order].astype(np.int32),
@@ -274,9 +274,14 @@ def _resampled_aucs(
     return drawn, estimates, left_out
 
 
-def _interval(
+def interval_of_resamples(
     drawn: Array, estimate: float, left_out: Array, confidence: float, seed: int, method: Method
 ) -> Interval:
+    """The interval of a statistic from its values in the resamples.
+
+    ``left_out`` holds its values with one patient left out; BCa alone looks at them.
+    Raises :class:`CannotSay`.
+    """
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must lie between 0 and 1, got {confidence}")
     defined = drawn[np.isfinite(drawn)]
@@ -355,7 +360,8 @@ def _sums_by_patient(
     )
 
 
-def _require_patients(n: int, which: str = "") -> None:
+def require_patients(n: int, which: str = "") -> None:
+    """Raises :class:`CannotSay` below ``MIN_PATIENTS``; ``which`` names them, as " with ..."."""
     if n < MIN_PATIENTS:
         raise CannotSay(
             f"an interval cannot be said with n = {n} {'patient' if n == 1 else 'patients'}{which}",
@@ -364,5 +370,6 @@ def _require_patients(n: int, which: str = "") -> None:
         )
 
 
-def _key(seed: int) -> np.uint64:
+def kernel_key(seed: int) -> np.uint64:
+    """The key of the kernels' random streams: the same key draws the same patients."""
     return np.uint64(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0])
