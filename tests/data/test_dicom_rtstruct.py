@@ -16,6 +16,7 @@ from limen.data.dicom_series import frame_of_reference, read_series
 from limen.data.errors import (
     BadValues,
     GeometryMismatch,
+    IdentityError,
     OverlappingLabels,
     UndeclaredLabel,
     UnreadableFile,
@@ -156,6 +157,26 @@ def test_labels_are_matched_by_name_only(tmp_path: Path) -> None:
     assert values.sum() == 3 * 36
     with pytest.raises(OverlappingLabels, match="36 voxels"):
         read_rtstruct(path, geometry, {"lesion": 1, "body": 2}, (), "case-1")
+
+
+def test_a_region_named_by_the_patient_is_never_shown_and_never_declared(tmp_path: Path) -> None:
+    series = Series(shape=SHAPE)
+    geometry = read_series(series.write(tmp_path / "image"), "case-1").geometry
+    name = "Zyxwvut lesion"
+    path = write_rtstruct(series, tmp_path / "rt", {name: [contour(series, box(2, 2, 8, 8), 1)]})
+    assert regions_of(path) == {11: ""}
+    with pytest.raises(UndeclaredLabel, match="region 11") as caught:
+        read_rtstruct(path, geometry, {"lesion": 1}, (), "case-1")
+    assert "list its number (11)" in str(caught.value.mend)
+    with pytest.raises(IdentityError) as declared:
+        read_rtstruct(path, geometry, {name: 1}, (), "case-1")
+    for error in (caught.value, declared.value):
+        assert not any(secret.lower() in str(error).lower() for secret in SECRETS)
+    # a phantom's patient is called as the region is: words of imaging identify nobody
+    data = pydicom.dcmread(path)
+    data.PatientName, data.StructureSetROISequence[0].ROIName = "Lesion", "lesion"
+    data.save_as(path)
+    assert read_rtstruct(path, geometry, {"lesion": 1}, (), "case-1").values.any()
 
 
 def refused(tmp_path: Path, points: np.ndarray, kind, *, series=None):

@@ -18,6 +18,7 @@ from limen.data.dicom_series import frame_of_reference, read_series
 from limen.data.errors import (
     DataError,
     GeometryMismatch,
+    IdentityError,
     OverlappingLabels,
     UndeclaredLabel,
     UnreadableFile,
@@ -282,7 +283,16 @@ def test_label_that_names_the_patient_is_not_shown(tmp_path: Path, image) -> Non
         read_seg(path, geometry, {"vessel": 2}, (), "case-1")
     assert "segment 1" in str(caught.value)
     assert "Zyxwvut" not in str(caught.value)
+    assert "list its number (1)" in str(caught.value.mend)
     assert segments_of(path) == {1: "", 2: "Vessel"}
+    # by its number it can be left out
+    values = read_seg(path, geometry, {"vessel": 2}, (1,), "case-1").values
+    assert set(np.unique(values)) == {0, 2}
+    # and it cannot be declared: tables and reports would show the name
+    with pytest.raises(IdentityError) as refused:
+        read_seg(path, geometry, {"zyxwvut lesion": 1, "vessel": 2}, (), "case-1")
+    assert "zyxwvut" not in str(refused.value).lower()
+    assert refused.value.mend
 
 
 def test_not_a_segmentation_and_truncated(tmp_path: Path, image) -> None:

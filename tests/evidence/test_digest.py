@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sqlite3
 import time
+import unittest.mock
 from pathlib import Path
 
 from limen.evidence import DigestMemory, digest_file
@@ -46,3 +48,43 @@ def test_a_damaged_memory_is_thrown_away(tmp_path: Path) -> None:
     memory = DigestMemory(tmp_path / "memory.sqlite")
     assert memory.digest(f) == hashlib.sha256(b"one").hexdigest()
     memory.close()
+
+
+def test_no_path_is_kept(tmp_path: Path) -> None:
+    f = tmp_path / "data" / "Kim_Cheolsu" / "scan.nii.gz"
+    f.parent.mkdir(parents=True)
+    f.write_bytes(b"one")
+    os.utime(f, (1, 1))
+    time.sleep(2.1)  # its change time cannot be set back
+    file = tmp_path / "memory.sqlite"
+    memory = DigestMemory(file, root=tmp_path, salt=b"s" * 32)
+    memory.digest(f)
+    memory.close()
+    kept = file.read_bytes()
+    assert hashlib.sha256(b"one").hexdigest().encode() in kept
+    assert b"Cheolsu" not in kept and b"scan" not in kept
+    # an earlier version kept whole paths: its file is thrown away
+    db = sqlite3.connect(file)
+    db.execute("CREATE TABLE files (path TEXT)")
+    db.execute("INSERT INTO files VALUES ('/data/Hong_Gildong.nii')")
+    db.commit()
+    db.close()
+    DigestMemory(file, root=tmp_path, salt=b"s" * 32).close()
+    assert b"Gildong" not in file.read_bytes()
+
+
+def test_what_is_remembered_moves_with_its_folder(tmp_path: Path) -> None:
+    product = tmp_path / "a"
+    (product / "data").mkdir(parents=True)
+    f = product / "data" / "f"
+    f.write_bytes(b"one")
+    time.sleep(2.1)
+    memory = DigestMemory(product / "memory.sqlite", root=product)
+    memory.digest(f)
+    memory.close()
+    product.rename(tmp_path / "b")
+    moved = tmp_path / "b"
+    memory = DigestMemory(moved / "memory.sqlite", root=moved)
+    # remembered, so not read again
+    with unittest.mock.patch("limen.evidence.digest.digest_file", side_effect=AssertionError):
+        assert memory.digest(moved / "data" / "f") == hashlib.sha256(b"one").hexdigest()

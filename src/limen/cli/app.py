@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -85,11 +86,33 @@ def start() -> None:
 
 
 def _from_system(error: OSError) -> LimenError:
+    in_the_way = "a file or folder of this name is in the way: move it elsewhere"
     mends = {
         errno.ENOSPC: "free disk space and run again; what was finished is kept",
         errno.EACCES: "give this user the right to read and write there",
+        errno.EPERM: "give this user the right to read and write there",
         errno.EROFS: "work on a copy of the folder that can be written",
+        errno.EEXIST: in_the_way,
+        errno.ENOTDIR: in_the_way,
+        errno.EISDIR: in_the_way,
+        errno.ENOTEMPTY: in_the_way,
+        errno.ELOOP: "the link leads back to itself: remove it",
+        errno.ENAMETOOLONG: "use shorter names",
+        errno.EMFILE: "raise the limit of open files (ulimit -n), or use fewer --workers",
     }
-    where = str(error.filename) if error.filename is not None else None
+    name = error.filename2 if error.filename2 is not None else error.filename
     mend = mends.get(error.errno or 0, "see the system's message")
-    return LimenError(error.strerror or type(error).__name__, where=where, mend=mend)
+    what = error.strerror or type(error).__name__
+    return LimenError(what, where=None if name is None else _shown(str(name)), mend=mend)
+
+
+def _shown(name: str) -> str:
+    """A path in a message: only what Limen itself writes; other names may identify a patient."""
+    path = Path(name)
+    if path.name.startswith(".writing-"):
+        path = path.parent
+    if {".limen", "report", "approvals", "model"} & set(path.parts) or path.name == "limen.yaml":
+        return str(path)
+    from limen.data.identity import safe_name
+
+    return safe_name(path.name, ()) or "a file whose name is not shown"

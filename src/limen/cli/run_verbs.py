@@ -14,12 +14,14 @@ from limen.cli.show import (
     Workers,
     failures_out,
     json_out,
+    standing_out,
     summary_out,
     table_out,
 )
 
 if TYPE_CHECKING:
     from limen.pipeline.evaluate import Evaluation
+    from limen.pipeline.status import Status
 
 
 def add_to(app: typer.Typer) -> None:
@@ -30,7 +32,8 @@ def add_to(app: typer.Typer) -> None:
 def run(folder: Folder = Path(), workers: Workers = None, as_json: Json = False) -> None:
     """Everything that is stale, in order: evaluate, then report.
 
-    Stop it at any time; the next run goes on from there.
+    Stop it at any time; the next run goes on from there. Exit status 1 when nothing may be
+    claimed of a case set: lost cases, leaks, an approval that is not in force.
     """
     from limen.pipeline import load
     from limen.pipeline import run as run_all
@@ -76,15 +79,26 @@ def evaluate(
 
 
 def report(folder: Folder = Path(), as_json: Json = False) -> None:
-    """Write the HTML report; says so when results are stale."""
+    """Write the HTML report; says so when results are stale.
+
+    Exit status 1 when nothing may be claimed of a case set: lost cases, leaks, approvals.
+    """
     from limen.pipeline import load
     from limen.pipeline.report import write_report
+    from limen.pipeline.status import status as look
 
-    path = write_report(load(folder))
+    product = load(folder)
+    path = write_report(product)
+    found = look(product)
     if as_json:
-        json_out({"report": str(path)})
+        told = found.as_dict()
+        kept = ("complete", "sets", "not_evaluated", "leaks", "approvals")
+        json_out({"report": str(path), **{k: told[k] for k in kept}})
     else:
+        failures_out(found.not_evaluated)
+        standing_out(found.sets, found.leaks, found.approvals)
         typer.echo(f"Report: {path}")
+    _exit(found)
 
 
 def status(
@@ -94,7 +108,8 @@ def status(
 ) -> None:
     """What is fresh, what is stale, and through which changed input.
 
-    Exit status 0 when all is fresh, 1 when something is stale.
+    Exit status 0 when all is fresh and may be claimed; 1 when something is stale, a case set is
+    not complete, a case leaks, or an approval is not in force.
     """
     from limen.pipeline import load
     from limen.pipeline.status import status as look
@@ -102,7 +117,8 @@ def status(
     found = look(load(folder))
     if as_json:
         json_out(found.as_dict())
-        raise typer.Exit(1 if found.stale else 0)
+        _exit(found)
+        return
     states = ["fresh", "stale", "missing", "refused"]
     table_out(
         "Evidence",
@@ -119,14 +135,19 @@ def status(
         typer.echo(f"\nChanged: {cause}\n  makes stale: {kinds} of {some}")
     missing = [i for i in found.stale if i.state.value == "missing"]
     if missing:
-        typer.echo(f"\nNever made: {len(missing)} pieces of evidence")
+        kinds = ", ".join(sorted({i.kind for i in missing}))
+        typer.echo(f"\nNever made: {len(missing)} of evidence ({kinds})")
     for name, why in found.left_out.items():
         typer.echo(f"\nLeft out: data set {name}: {why}")
     failures_out(found.not_evaluated)
+    standing_out(found.sets, found.leaks, found.approvals)
     if found.stale:
         typer.echo(f"\n`limen run {folder}` brings everything up to date.")
-        raise typer.Exit(1)
-    typer.echo("\nEverything is fresh.")
+    elif found.complete:
+        typer.echo("\nEverything is fresh.")
+    else:
+        typer.echo("\nEverything that can be made is fresh; the above is still to mend.")
+    _exit(found)
 
 
 def evaluation_json(result: Evaluation) -> dict[str, Any]:
@@ -138,9 +159,11 @@ def evaluation_json(result: Evaluation) -> dict[str, Any]:
         "leaks": result.leaks,
         "not_evaluated": result.not_evaluated,
         "left_out": result.left_out,
+        "sets": result.sets,
+        "approvals": result.approvals,
     }
 
 
-def _exit(result: Evaluation) -> None:
-    if not result.complete:
+def _exit(result: Evaluation | Status) -> None:
+    if not result.complete or result.approvals:
         raise typer.Exit(1)

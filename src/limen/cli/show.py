@@ -53,8 +53,10 @@ def failures_out(failures: Mapping[str, Mapping[str, Any]], most: int = 20) -> N
     if not failures:
         return
     typer.echo(f"\nNot evaluated ({len(failures)}):")
+    from limen.pipeline.standing import place
+
     for name, error in list(failures.items())[:most]:
-        typer.echo(f"  {name}: {error['what']}")
+        typer.echo(f"  {place(name, error.get('where'))}: {error['what']}")
         for key in ("found", "mend"):
             if error.get(key):
                 typer.echo(f"    {key}: {error[key]}")
@@ -62,16 +64,39 @@ def failures_out(failures: Mapping[str, Mapping[str, Any]], most: int = 20) -> N
         typer.echo(f"  ... and {len(failures) - most} more; --json lists all")
 
 
+def standing_out(
+    sets: Mapping[str, Mapping[str, Any]],
+    leaks: Sequence[Mapping[str, Any]],
+    approvals: Mapping[str, Mapping[str, Any]],
+    most: int = 10,
+) -> None:
+    """Why nothing may be claimed of a set as a whole: lost cases, leaks, approvals."""
+    for leak in leaks[:most]:
+        pair = f"{leak['case_a']} and {leak['case_b']}"
+        typer.echo(f"\nLeak, {leak['kind']}: {pair}: {leak['in_words']}")
+    if len(leaks) > most:
+        typer.echo(f"  ... and {len(leaks) - most} more leaks; --json lists all")
+    for name, error in approvals.items():
+        typer.echo(
+            f"\nNot permitted today: data set {name}: {error['what']} ({error['found']}); results "
+            f"on it reach feasibility and no further\n    mend: {error['mend']}"
+        )
+    for name, standing in sets.items():
+        if not standing["complete"]:
+            typer.echo(
+                f"\nNot complete: data set {name}: {standing['not_evaluated']} of "
+                f"{standing['cases']} cases not evaluated; nothing may be claimed of it as a whole"
+            )
+
+
 def summary_out(
     evaluation: Evaluation, most: int = 10, origins: Mapping[str, str] | None = None
 ) -> None:
-    """What an evaluation found: leaks, failing cases, those not evaluated, then a table.
+    """What an evaluation found: failing cases, those not evaluated, a table, what forbids a claim.
 
     "lost" are cases not evaluated. ``origins`` of the data sets, by name, are shown in the table
     where they are given.
     """
-    for leak in evaluation.leaks:
-        typer.echo(f"Leak between development and validation: {', '.join(map(str, leak.values()))}")
     for name, summary in evaluation.summaries.items():
         failing = summary["failing_cases"]
         if failing:
@@ -100,6 +125,7 @@ def summary_out(
         )
     for name, summary in evaluation.summaries.items():
         typer.echo(f"{name}: {summary['risk']['in_words']}")
+    standing_out(evaluation.sets, evaluation.leaks, evaluation.approvals, most)
 
 
 def _summary_row(summary: Mapping[str, Any]) -> list[str]:

@@ -67,6 +67,14 @@ class Approval(BaseModel):
         """Whether its last day has passed."""
         return self.expires is not None and self.expires < (today or date.today())
 
+    def not_yet(self, today: date | None = None) -> bool:
+        """Whether it is issued on a later day, so that nothing is permitted yet."""
+        return self.issued is not None and self.issued > (today or date.today())
+
+    def in_force(self, today: date | None = None) -> bool:
+        """Whether it holds today, in the calendar of this machine."""
+        return not self.expired(today) and not self.not_yet(today)
+
 
 def load_approval(path: Path) -> Approval:
     """Read an approval file (YAML).
@@ -121,11 +129,19 @@ def load_approval(path: Path) -> Approval:
 
 def approval_problem(approval: Approval, today: date | None = None) -> ApprovalError | None:
     """Why the approval does not hold today, or None."""
-    if not approval.expired(today):
+    if approval.in_force(today):
         return None
+    where = f"approval {approval.number or approval.kind}"
+    if approval.not_yet(today):
+        return ApprovalError(
+            "the approval is not in force yet",
+            where=where,
+            found=f"issued on {approval.issued}, which is yet to come",
+            mend="wait until that day, correct the date, or leave the data set out",
+        )
     return ApprovalError(
         "the approval has expired",
-        where=f"approval {approval.number or approval.kind}",
+        where=where,
         found=f"expired on {approval.expires}",
         mend="renew it with the board, or leave the data set out",
     )
@@ -180,9 +196,10 @@ def reach_of(approval: Approval, origin: Origin, today: date | None = None) -> R
 
     Phantoms and in-silico patients reach feasibility, whatever the paper; raw data simulated
     from images reaches publication at most, because it flatters what is tested on it (Shimron
-    et al., PNAS 2022). An expired approval reaches feasibility.
+    et al., PNAS 2022). An approval that is not in force (expired, or issued on a day to come)
+    reaches feasibility.
     """
-    if approval.expired(today) or origin == "phantom":
+    if not approval.in_force(today) or origin == "phantom":
         return "feasibility"
     allowed = reach(approval.kind)
     if origin == "resimulated":

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from pydicom.dataset import Dataset
+from pydicom.uid import UID
 
+from limen.data.case import Source
 from limen.data.dicom_file import has_dicom_content, items, number, open_dicom, quiet, text
 from limen.data.dicom_identity import IDENTITY_KEYWORDS, identity_tokens
 from limen.data.errors import DataError, EmptyFolder
@@ -94,6 +97,12 @@ class ReferenceFile(_Found):
     refers_to: frozenset[str] = field(default=frozenset(), repr=False)
     """Series Instance UIDs that the object refers to; may be empty."""
 
+    @property
+    def source(self) -> Source:
+        """The object as a case's reference; a report (SR) is none."""
+        assert self.kind != "dicom-sr"
+        return Source(self.kind, (self.path,))
+
     def belongs_to(self, series: SeriesFiles) -> bool:
         """Whether it refers to the series, or, naming no series, lies in its frame of reference."""
         if self.refers_to:
@@ -129,6 +138,11 @@ class DicomScan:
     ignored: int
     other_objects: int
 
+    @property
+    def drawn(self) -> list[ReferenceFile]:
+        """The references that hold regions, SEG and RTSTRUCT."""
+        return [r for r in self.references if r.kind != "dicom-sr"]
+
 
 @quiet()
 def scan_folder(folder: Path, where: str = "the data folder") -> DicomScan:
@@ -146,7 +160,9 @@ def scan_folder(folder: Path, where: str = "the data folder") -> DicomScan:
     groups: dict[str, list[tuple[Path, Dataset]]] = {}
     references: list[ReferenceFile] = []
     problems: list[tuple[Path, DataError]] = []
-    ignored = other = total = 0
+    strangers: list[tuple[Path, str]] = []
+    headless: list[tuple[Path, str, str]] = []
+    other = total = 0
     for path in _files(folder):
         total += 1
         which = f"file {total} of the folder, in the order of names"
@@ -154,7 +170,7 @@ def scan_folder(folder: Path, where: str = "the data folder") -> DicomScan:
             if not has_dicom_content(path):
                 if path.suffix.casefold() == ".dcm":
                     raise _not_dicom(where, which, path)
-                ignored += 1
+                strangers.append((path, which))
                 continue
             header = open_dicom(path, where, which=which, header_only=True, tags=_HEADER)
             kind = text(header, "SOPClassUID") or text(header.file_meta, "MediaStorageSOPClassUID")
@@ -172,12 +188,20 @@ def scan_folder(folder: Path, where: str = "the data folder") -> DicomScan:
             references.append(_reference(path, header, "dicom-rtstruct"))
         elif kind.startswith(_SR_CLASSES):
             references.append(_reference(path, header, "dicom-sr"))
+        elif number(header, "Rows") is None and "Image Storage" in UID(kind).name:
+            headless.append((path, which, text(header, "SeriesInstanceUID")))
         elif number(header, "Rows") is None or kind.startswith((_DICOMDIR_CLASS, _RT_CLASSES)):
             other += 1
         elif not text(header, "SeriesInstanceUID"):
             problems.append((path, _no_series(where, which)))
         else:
             groups.setdefault(text(header, "SeriesInstanceUID"), []).append((path, header))
+    # objects of a series of their own that never held pixels are no image's loss
+    cut = [(p, which) for p, which, uid in headless if not uid or uid in groups]
+    other += len(headless) - len(cut)
+    problems += [(path, _cut_off(where, which, path)) for path, which in cut]
+    lost = _like_slices(strangers, [path for group in groups.values() for path, _ in group])
+    problems += [(path, _not_dicom(where, which, path)) for path, which in lost]
     if total == 0:
         raise EmptyFolder(
             "the folder is missing or holds no file",
@@ -188,7 +212,7 @@ def scan_folder(folder: Path, where: str = "the data folder") -> DicomScan:
         series=tuple(_series(group) for group in groups.values()),
         references=tuple(references),
         problems=tuple(problems),
-        ignored=ignored,
+        ignored=len(strangers) - len(lost),
         other_objects=other,
     )
 
@@ -215,9 +239,22 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _may_be_file(path: Path) -> bool:
     try:
-        return path.is_file()
-    except OSError:  # a link that may not be followed: reading it will say so
+        if path.is_file():
+            return True
+        # a link that leads nowhere may stand for a slice: reading it will say so
+        return path.is_symlink() and not path.is_dir()
+    except OSError:
         return True
+
+
+def _like_slices(strangers: list[tuple[Path, str]], images: list[Path]) -> list[tuple[Path, str]]:
+    """Files without DICOM content that are named as the images beside them: lost slices."""
+    patterns = {(path.parent, _pattern(path)) for path in images}
+    return [(p, which) for p, which in strangers if (p.parent, _pattern(p)) in patterns]
+
+
+def _pattern(path: Path) -> str:
+    return re.sub(r"\d+", "#", path.name)
 
 
 def _identifiers(header: Dataset) -> dict[str, object]:
@@ -284,10 +321,26 @@ def _not_dicom(where: str, which: str, path: Path) -> DataError:
     )
 
 
+def _cut_off(where: str, which: str, path: Path) -> DataError:
+    from limen.data.errors import UnreadableFile
+
+    return UnreadableFile(
+        f"{which} is truncated: it names an image and holds none",
+        where=where,
+        found=f"{path.stat().st_size} bytes",
+        mend="copy it again, or export it again from the archive",
+    )
+
+
 def _unreadable(where: str, which: str, error: OSError) -> DataError:
     from limen.data.errors import UnreadableFile
 
-    return UnreadableFile(f"{which} cannot be read", where=where, found=error.strerror)
+    return UnreadableFile(
+        f"{which} cannot be read",
+        where=where,
+        found=error.strerror,
+        mend="check its rights and, if it is a link, what it leads to",
+    )
 
 
 def _no_series(where: str, which: str) -> DataError:

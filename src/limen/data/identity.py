@@ -138,7 +138,9 @@ def load_or_make_salt(path: Path) -> bytes:
             "the salt of the pseudonyms cannot be read or written",
             where=path.name,
             found=error.strerror,
-            mend="make its folder readable and writable",
+            mend="move away what bears the name of its folder, .limen"
+            if isinstance(error, FileExistsError | NotADirectoryError)
+            else "make its folder readable and writable",
         ) from None
     if len(salt) != SALT_BYTES:
         raise IdentityError(

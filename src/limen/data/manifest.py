@@ -241,14 +241,16 @@ class _Files:
         scan = self._scan(path if path.is_dir() else path.parent, where)
         if path.is_dir():
             if column != "image":
-                return self._only([Source(r.kind, (r.path,)) for r in _marks(scan)], where, column)
+                return self._only([r.source for r in scan.drawn], where, column)
+            if scan.problems and len(scan.series) < 2:
+                raise scan.problems[0][1]  # it may well be a slice of that series
             for series in scan.series:
                 self.series[Source("dicom-series", series.files)] = series
             return self._only([Source("dicom-series", s.files) for s in scan.series], where, column)
         for problem, error in scan.problems:
             if problem == path:
                 raise error
-        marks = [Source(r.kind, (r.path,)) for r in _marks(scan) if r.path == path]
+        marks = [r.source for r in scan.drawn if r.path == path]
         if column != "image":
             return self._only(marks, where, column)
         for series in scan.series:
@@ -282,10 +284,6 @@ def _exists(path: Path) -> bool:
         return path.exists()
     except (OSError, ValueError):  # a name too long for the disk, or with a NUL in it
         return False
-
-
-def _marks(scan: Any) -> list[Any]:
-    return [r for r in scan.references if r.kind != "dicom-sr"]
 
 
 # --- the table --------------------------------------------------------------------------------

@@ -39,32 +39,43 @@ class DigestMemory:
     """Remembers the digest of a file by path, size, inode, modification and change time.
 
     A cache and nothing more: losing it costs time. The change time (ctime) is kept besides the
-    modification time because a tool can set the latter back, and not the former.
+    modification time because a tool can set the latter back, and not the former. Paths may name
+    patients, so only a keyed hash of each is kept (BLAKE2b, RFC 7693).
 
     Parameters
     ----------
     path : Path
         The SQLite file to keep it in; a damaged one is thrown away.
+    root : Path, optional
+        Files below it are known by their path from there, so that the memory moves with it.
+    salt : bytes, optional
+        Key of the hash, at most 64 bytes; without it a guessed path can be tested.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, *, root: Path | None = None, salt: bytes = b"") -> None:
+        self._path, self._salt = path, salt
+        self._root = "" if root is None else os.path.join(os.path.abspath(root), "")  # noqa: PTH100, PTH118
         self._db = self._open()
-        self._seen: dict[str, tuple[tuple[int, int, int, int], str]] = {}
-        for name, size, inode, mtime, ctime, digest in self._db.execute("SELECT * FROM files"):
-            self._seen[name] = ((size, inode, mtime, ctime), digest)
-        self._new: list[tuple[str, int, int, int, int, str]] = []
+        self._seen: dict[bytes, tuple[tuple[int, int, int, int], str]] = {}
+        for key, size, inode, mtime, ctime, digest in self._db.execute("SELECT * FROM digests"):
+            self._seen[key] = ((size, inode, mtime, ctime), digest)
+        self._new: list[tuple[bytes, int, int, int, int, str]] = []
 
     def _open(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         create = (
-            "CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, size INTEGER, "
+            "CREATE TABLE IF NOT EXISTS digests (key BLOB PRIMARY KEY, size INTEGER, "
             "inode INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, digest TEXT)"
         )
         db = sqlite3.connect(self._path, timeout=30)
         try:
-            db.execute(create)
-            db.execute("SELECT path, digest FROM files LIMIT 1").fetchall()
+            tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+            if "files" in tables:
+                raise sqlite3.DatabaseError("an earlier version kept whole paths")
+            # a memory that is there is not written to before there is something new
+            if "digests" not in tables:
+                db.execute(create)
+            db.execute("SELECT key, digest FROM digests LIMIT 1").fetchall()
         except sqlite3.DatabaseError:
             db.close()
             self._path.unlink(missing_ok=True)
@@ -72,18 +83,25 @@ class DigestMemory:
             db.execute(create)
         return db
 
+    def _key(self, path: Path) -> bytes:
+        whole = os.path.abspath(path)  # noqa: PTH100 - resolve() would cost a system call per part
+        if self._root and whole.startswith(self._root):
+            whole = whole[len(self._root) :]
+        name = os.fsencode(whole)
+        return hashlib.blake2b(name, digest_size=16, key=self._salt[:64]).digest()
+
     def digest(self, path: Path) -> str:
         """Digest of the file's content, from memory where nothing about the file has moved."""
-        name = os.path.abspath(path)  # noqa: PTH100 - resolve() would cost a system call per part
+        key = self._key(path)
         before = _stamp(path)
-        known = self._seen.get(name)
+        known = self._seen.get(key)
         if known is not None and known[0] == before:
             return known[1]
         digest = digest_file(path)
         newest = max(before[2], before[3])
         if _stamp(path) == before and time.time_ns() - newest > _RACY_NS:
-            self._seen[name] = (before, digest)
-            self._new.append((name, *before, digest))
+            self._seen[key] = (before, digest)
+            self._new.append((key, *before, digest))
             if len(self._new) >= 1000:
                 self.save()
         return digest
@@ -93,7 +111,9 @@ class DigestMemory:
             return
         try:
             with self._db:
-                self._db.executemany("INSERT OR REPLACE INTO files VALUES (?,?,?,?,?,?)", self._new)
+                self._db.executemany(
+                    "INSERT OR REPLACE INTO digests VALUES (?,?,?,?,?,?)", self._new
+                )
             self._new = []
         except sqlite3.OperationalError:
             # A full or read-only disk: this is only a cache, the digests are still right.

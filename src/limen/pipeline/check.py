@@ -128,6 +128,10 @@ def _check_parts(
     except LimenError as error:
         checked.add("wrong", error)
         return
+    try:
+        _ = product.store
+    except LimenError as error:
+        checked.add("wrong", error, "evidence")
     declared = product.declaration.data
     found = [s for d in declared if (s := _find(product, d, pseudonyms, checked)) is not None]
     model_reads = _check_model(product, checked)

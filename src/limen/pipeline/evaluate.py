@@ -25,6 +25,7 @@ from limen.pipeline.graph import (
     summary_inputs,
     verdicts_inputs,
 )
+from limen.pipeline.standing import approvals_not_in_force, place, set_standing
 from limen.pipeline.tables import write_tables
 from limen.pipeline.work import CaseDone, CaseJob, run_cases
 
@@ -61,12 +62,18 @@ class Evaluation:
     not_evaluated: dict[str, dict[str, str | None]] = field(default_factory=dict)
     """By ``DATASET/CASE``: the error, as :meth:`LimenError.as_dict`."""
     left_out: dict[str, str] = field(default_factory=dict)
+    sets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By data set: cases, how many are not evaluated, ``complete``."""
+    approvals: dict[str, dict[str, str | None]] = field(default_factory=dict)
+    """By data set: why its approval is not in force today."""
     computed: int = 0
     """Cases something was computed for in this run."""
     cases: int = 0
+    """All cases, those too that could not be found whole."""
 
     @property
     def complete(self) -> bool:
+        """Whether every case was evaluated and none leaks."""
         return not self.not_evaluated and not self.leaks
 
 
@@ -95,9 +102,10 @@ def evaluate(
         graph = CaseGraph(product)
         planned = _plan(product, graph)
         jobs = [p.job for p in planned.values()]
-        result.cases = sum(len(s.cases) for s in product.sets.values())
+        found = sum(len(s.cases) for s in product.sets.values())
+        result.cases = found + sum(len(s.problems) for s in product.sets.values())
         result.computed = len(jobs)
-        shown.begin(result.cases, result.cases - len(jobs))
+        shown.begin(found, found - len(jobs))
         thrown_away = {}
         for done in run_cases(jobs, workers or os.cpu_count() or 1):
             if not _keep(product, graph, planned[done.subject], done):
@@ -113,6 +121,8 @@ def evaluate(
         _find_failures(product, items, result)
         for subject, error in thrown_away.items():
             result.not_evaluated[subject] = error.as_dict()
+        result.sets = set_standing(product, result.not_evaluated)
+        result.approvals = approvals_not_in_force(product)
         result.leaks = leakage(product, items)
         for dataset in product.sets.values():
             if dataset.left_out is not None:
@@ -323,9 +333,20 @@ def _refuse_when_empty(result: Evaluation) -> None:
     """No case at all could be evaluated: that is wrong input, not an answer."""
     if not result.not_evaluated or any(s["n_cases"] for s in result.summaries.values()):
         return
-    first = list(result.not_evaluated.items())[:3]
+    # most often one and the same thing is wrong with all, and is told once
+    alike: dict[str, list[str]] = {}
+    for name, error in result.not_evaluated.items():
+        alike.setdefault(str(error["what"]), []).append(name)
+    told = []
+    for what, names in list(alike.items())[:3]:
+        error = result.not_evaluated[names[0]]
+        words = f"{place(names[0], error.get('where'))}: {what}"
+        words += f" ({error['found']})" if error.get("found") else ""
+        words += f"; the same in {len(names) - 1} more" if len(names) > 1 else ""
+        told.append(words)
+    more = len(alike) - len(told)
     raise NothingEvaluated(
-        "no case could be evaluated",
-        found="; ".join(f"{name}: {error['what']}" for name, error in first),
-        mend=first[0][1].get("mend"),
+        f"not one of {len(result.not_evaluated)} cases could be evaluated",
+        found="; ".join(told) + (f"; and {more} more reasons" if more else ""),
+        mend=next(iter(result.not_evaluated.values())).get("mend"),
     )

@@ -221,9 +221,9 @@ def not_evaluated(
     for case in dataset.cases:
         if measured_item(chains[case.id]) is None:
             error = failure_of(product.store, chains[case.id])
-            rows.append((case.id, case.patient, _in_words(error)))
+            rows.append((case.id, case.patient, _in_words(case.id, error)))
     # of a case that cannot even be found nobody knows the patient: it counts as one of its own
-    return rows + [(p.case, p.case, _in_words(p.error.as_dict())) for p in dataset.problems]
+    return rows + [(p.case, p.case, _in_words(p.case, p.error.as_dict())) for p in dataset.problems]
 
 
 def summary_inputs(
@@ -239,10 +239,11 @@ def summary_inputs(
     }
 
 
-def _in_words(error: Mapping[str, Any] | None) -> str:
+def _in_words(case: str, error: Mapping[str, Any] | None) -> str:
     if error is None:
         return "not evaluated yet"
-    words = [str(error["what"])]
+    where = str(error.get("where") or "").removeprefix(case).lstrip(", ")
+    words = [f"{where}: {error['what']}" if where else str(error["what"])]
     words += [f"{k}: {error[k]}" for k in ("found", "mend") if error.get(k)]
     return "; ".join(words)
 

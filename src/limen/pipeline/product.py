@@ -65,7 +65,10 @@ class Product:
 
     @cached_property
     def digests(self) -> DigestMemory:
-        return DigestMemory(self.state_folder / "digests.sqlite")
+        from limen.data import load_or_make_salt
+
+        salt = load_or_make_salt(self.state_folder / "salt")
+        return DigestMemory(self.state_folder / "digests.sqlite", root=self.folder, salt=salt)
 
     @cached_property
     def sets(self) -> dict[str, LoadedSet]:
@@ -153,9 +156,19 @@ class Product:
     # --- digests ----------------------------------------------------------------------------
 
     def source_digest(self, source: Source) -> str:
-        """Digest of an image or reference: of its one file, or of its files' digests."""
-        found = [self.digests.digest(f) for f in source.files]
+        """Digest of an image or reference: of its one file, or of its files' digests.
+
+        A file that cannot be read counts by its reason, so that the case's own work meets and
+        tells it, the other cases go on, and a mended file makes the case stale.
+        """
+        found = [self._file_digest(f) for f in source.files]
         return found[0] if len(found) == 1 else digest_bytes("\n".join(sorted(found)).encode())
+
+    def _file_digest(self, path: Path) -> str:
+        try:
+            return self.digests.digest(path)
+        except OSError as error:
+            return digest_bytes(f"cannot be read, errno {error.errno}".encode())
 
     def declared_digest(self, *parts: str) -> str:
         """Digest of one part of the declaration, e.g. ``task`` or ``model.input``."""

@@ -36,22 +36,21 @@ def report_path(product: Product) -> Path:
 
 def report_inputs(product: Product) -> dict[str, str]:
     """Digests of everything the report shows."""
+    from limen.data import reach_of
+
     store = product.store
+    sets = product.sets.values()
     inputs = {
         "declaration": digest_json(product.declaration.model_dump(mode="json", by_alias=True)),
-        "left out": digest_json({s.name: s.left_out for s in product.sets.values()}),
-        "approvals": digest_json(
-            {s.name: s.approval.model_dump(mode="json") for s in product.sets.values()}
-        ),
+        "left out": digest_json({s.name: s.left_out for s in sets}),
+        "approvals": digest_json({s.name: s.approval.model_dump(mode="json") for s in sets}),
+        # an approval ends by the calendar alone, and the report has to be written again then
+        "reach": digest_json({s.name: reach_of(s.approval, s.origin) for s in sets}),
         "case attributes": digest_json(
-            [
-                [s.name, c.id, c.patient, dict(c.attributes)]
-                for s in product.sets.values()
-                for c in s.cases
-            ]
+            [[s.name, c.id, c.patient, dict(c.attributes)] for s in sets for c in s.cases]
         ),
     }
-    for dataset in product.sets.values():
+    for dataset in sets:
         if not dataset.is_validation or dataset.left_out is not None:
             continue
         summary = store.latest("summary", dataset.name)
@@ -211,6 +210,7 @@ def _stale(product: Product, dataset: LoadedSet) -> NotMadeYet:
 
 def _missing(product: Product) -> list[Any]:
     """What stands between these results and trust, and who or what supplies it."""
+    from limen.data import approval_problem
     from limen.reports import MissingEvidence
 
     found = []
@@ -226,6 +226,15 @@ def _missing(product: Product) -> list[Any]:
             found.append(
                 MissingEvidence(
                     f"The approval of data set {dataset.name}: board, number, purposes, expiry",
+                    f"the data's owner, in {dataset.declared.approval}",
+                )
+            )
+        not_in_force = approval_problem(dataset.approval)
+        if not_in_force is not None and dataset.left_out is None:
+            found.append(
+                MissingEvidence(
+                    f"An approval of data set {dataset.name} that holds today: "
+                    f"{not_in_force.what} ({not_in_force.found})",
                     f"the data's owner, in {dataset.declared.approval}",
                 )
             )

@@ -18,6 +18,7 @@ from limen.pipeline.graph import (
     verdicts_inputs,
     waiting,
 )
+from limen.pipeline.standing import approvals_not_in_force, set_standing
 
 if TYPE_CHECKING:
     from limen.pipeline.product import Product
@@ -30,6 +31,17 @@ class Status:
     items: list[Item] = field(default_factory=list)
     not_evaluated: dict[str, dict[str, Any]] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
+    sets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By data set: cases, how many are not evaluated, ``complete``."""
+    leaks: list[dict[str, Any]] = field(default_factory=list)
+    """Of the last evaluation, while that is fresh."""
+    approvals: dict[str, dict[str, str | None]] = field(default_factory=dict)
+    """By data set: why its approval is not in force today."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every case is evaluated and none leaks, by fresh evidence."""
+        return not self.stale and not self.not_evaluated and not self.leaks
 
     @property
     def stale(self) -> list[Item]:
@@ -55,6 +67,8 @@ class Status:
     def as_dict(self) -> dict[str, Any]:
         return {
             "fresh": not self.stale,
+            "complete": self.complete,
+            "sets": self.sets,
             "counts": self.counts(),
             "stale": [
                 {
@@ -67,6 +81,8 @@ class Status:
             ],
             "not_evaluated": self.not_evaluated,
             "left_out": self.left_out,
+            "leaks": self.leaks,
+            "approvals": self.approvals,
         }
 
 
@@ -92,7 +108,12 @@ def status(product: Product) -> Status:
     product.digests.save()
 
     name = product.declaration.product.name
-    result.items.append(look_up(store, "leakage", name, leakage_inputs(product, chains)[1]))
+    leakage = look_up(store, "leakage", name, leakage_inputs(product, chains)[1])
+    result.items.append(leakage)
+    if leakage.state is State.fresh and leakage.record is not None:
+        result.leaks = store.get_json(leakage.record.result)
+    result.sets = set_standing(product, result.not_evaluated)
+    result.approvals = approvals_not_in_force(product)
     tops = []
     for dataset in product.sets.values():
         if not dataset.is_validation or dataset.left_out is not None:

@@ -1,0 +1,57 @@
+"""What a product can claim of its case sets: which are whole, and which may be used today.
+
+``evaluate``, ``status`` and the verbs that print their answers all ask here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from limen.pipeline.product import Product
+
+
+def set_standing(product: Product, not_evaluated: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """By data set that is there: ``use``, ``cases``, ``not_evaluated`` (counts), ``complete``.
+
+    ``cases`` counts those too that cannot even be found whole. A set with one case that is not
+    evaluated is not complete, and nothing may be claimed of it as a whole.
+    """
+    found = {}
+    for dataset in product.sets.values():
+        if dataset.left_out is not None:
+            continue
+        lost = sum(name.startswith(f"{dataset.name}/") for name in not_evaluated)
+        found[dataset.name] = {
+            "use": dataset.declared.use,
+            "cases": len(dataset.cases) + len(dataset.problems),
+            "not_evaluated": lost,
+            "complete": not lost,
+        }
+    return found
+
+
+def approvals_not_in_force(product: Product) -> dict[str, dict[str, str | None]]:
+    """By data set: why its approval does not hold today, as :meth:`LimenError.as_dict`.
+
+    Results on such a set reach feasibility and no further.
+    """
+    from limen.data import approval_problem
+
+    found = {}
+    for dataset in product.sets.values():
+        problem = approval_problem(dataset.approval) if dataset.left_out is None else None
+        if problem is not None:
+            found[dataset.name] = problem.as_dict()
+    return found
+
+
+def place(subject: str, where: str | None) -> str:
+    """Subject and place of an error in one: ``val/P007`` and ``P007, mask``: ``val/P007, mask``."""
+    dataset, _, case = subject.partition("/")
+    if not where or where in (case, subject):
+        return subject
+    if where.startswith(f"{case},"):
+        return f"{dataset}/{where}"
+    return f"{subject}, {where}"
