@@ -17,7 +17,7 @@ PARTS = {"train": 0.7, "tune": 0.2, "test": 0.1}
 
 
 def case(number: int, patient: str) -> Case:
-    return Case(f"case-{number}", patient, Source("nifti", (Path("x.nii"),)), None)
+    return Case(f"case-{number:03d}", patient, Source("nifti", (Path("x.nii"),)), None)
 
 
 def sides(parts: dict[str, list[Case]]) -> dict[str, set[str]]:
@@ -62,17 +62,25 @@ def test_another_seed_is_another_split() -> None:
     assert split_patients(cases, PARTS, 1) == split_patients(cases, PARTS, 1)
 
 
-# SHA-256 of "7\\0P-k" by coreutils' sha256sum, its first eight bytes as a fraction.
+# SHA-256 of "7\\0case-NNN" by coreutils' sha256sum, its first eight bytes as a fraction.
 FIXED = {
-    "train": [0, 1, 2, 3, 5, 8, 9, 10, 11, 12, 14, 19],
-    "tune": [4, 6, 7, 13, 15, 16, 18],
-    "test": [17],
+    "train": [0, 1, 4, 5, 6, 7, 8, 9, 13, 15, 16, 17, 18, 19],
+    "tune": [2, 11, 12, 14],
+    "test": [3, 10],
 }
 
 
 def test_the_split_is_the_same_on_every_machine_and_version() -> None:
     parts = split_patients([case(k, f"P-{k}") for k in range(20)], PARTS, 7)
     assert {n: [int(c.id[5:]) for c in p] for n, p in parts.items()} == FIXED
+
+
+def test_pseudonyms_of_another_salt_are_the_same_split() -> None:
+    one = split_patients([case(k, f"P-{k // 2}") for k in range(40)], PARTS, 7)
+    two = split_patients([case(k, f"Q-{99 - k // 2}") for k in range(40)], PARTS, 7)
+    assert {n: [c.id for c in p] for n, p in one.items()} == {
+        n: [c.id for c in p] for n, p in two.items()
+    }
 
 
 def test_one_part_takes_all() -> None:

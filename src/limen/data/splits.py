@@ -13,9 +13,10 @@ def split_patients(
 ) -> dict[str, list[Case]]:
     """Cases by part; all cases of a patient fall into the same part.
 
-    A patient's part follows from a hash of the seed and the patient alone, so cases that are
-    added later never move a patient who was already assigned. The price: the sizes of the parts
-    hold on average (binomially), not exactly.
+    A patient's part follows from a hash of the seed and the id of the patient's first case (by
+    name) alone. Ids and not pseudonyms, because those differ from one product's folder to the
+    next (salt) and the split must not. Cases added later move nobody, unless they come first by
+    name. The price: the sizes of the parts hold on average (binomially), not exactly.
 
     Parameters
     ----------
@@ -34,18 +35,21 @@ def split_patients(
         raise ValueError(f"fractions must be positive, got {dict(fractions)}")
     if abs(sum(fractions.values()) - 1) > 1e-9:
         raise ValueError(f"fractions must sum to 1, got {sum(fractions.values())}")
+    first: dict[str, str] = {}
+    for case in cases:
+        first[case.patient] = min(case.id, first.get(case.patient, case.id))
     parts: dict[str, list[Case]] = {name: [] for name in fractions}
     for case in cases:
-        parts[_part_of(case.patient, fractions, seed)].append(case)
+        parts[_part_of(first[case.patient], fractions, seed)].append(case)
     return parts
 
 
-def _part_of(patient: str, fractions: Mapping[str, float], seed: int) -> str:
-    digest = hashlib.sha256(f"{seed}\0{patient}".encode()).digest()
+def _part_of(name: str, fractions: Mapping[str, float], seed: int) -> str:
+    digest = hashlib.sha256(f"{seed}\0{name}".encode()).digest()
     drawn = int.from_bytes(digest[:8], "big") / 2**64
     edge = 0.0
-    for name, fraction in fractions.items():
+    for part, fraction in fractions.items():
         edge += fraction
         if drawn < edge:
-            return name
+            return part
     return list(fractions)[-1]
