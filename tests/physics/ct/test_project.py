@@ -129,9 +129,12 @@ def test_memory_order_type_and_the_input_itself_do_not_matter() -> None:
     image = np.random.default_rng(0).normal(size=(20, 24, 2))
     before = image.copy()
     plain = forward(image.astype(np.float32), geometry)
-    np.testing.assert_array_equal(forward(np.asfortranarray(image), geometry), plain)
+    np.testing.assert_array_equal(
+        forward(np.asfortranarray(image.astype(np.float32)), geometry), plain
+    )
     np.testing.assert_array_equal(image, before)
     assert plain.dtype == np.float32
+    assert forward(image, geometry).dtype == np.float64
 
 
 def test_no_slices() -> None:

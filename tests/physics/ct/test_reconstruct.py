@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from test_project import chords, disc
 
 from limen.physics.ct import KERNELS, GeometryError, ParallelGeometry, fbp, forward
+from limen.physics.ct.kernels import WINDOWED
 
 FINE = ParallelGeometry(360, 181, 1.0, (161, 161), 1.0)
 
@@ -19,7 +20,7 @@ def radius(geometry: ParallelGeometry, centre: tuple[float, float] = (0, 0)) -> 
     return np.hypot(x - centre[0], y - centre[1])
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("kernel", [*WINDOWED, "soft"])  # "bone" rings on so coarse a detector
 @pytest.mark.parametrize("centre", [(0.0, 0.0), (20.0, -15.0)])
 def test_disc_recovers_its_value_from_exact_line_integrals(
     kernel: str, centre: tuple[float, float]
@@ -87,7 +88,7 @@ def test_same_geometry_as_scikit_images_iradon() -> None:
 def test_kernels_go_from_sharp_and_noisy_to_soft_and_quiet() -> None:
     noise = np.random.default_rng(3).standard_normal((FINE.n_views, FINE.n_detectors))
     inside = radius(FINE) < 60
-    spread = [fbp(noise, FINE, kernel)[inside].std() for kernel in KERNELS]
+    spread = [fbp(noise, FINE, kernel)[inside].std() for kernel in WINDOWED]
     assert spread[0] > spread[1] > spread[2] > spread[3] > spread[4]
 
 
@@ -113,7 +114,7 @@ def test_slices_are_reconstructed_apart() -> None:
         np.testing.assert_allclose(stack[:, :, k], fbp(sinogram[:, :, k], geometry), atol=1e-5)
 
 
-@pytest.mark.parametrize("kernel", ["Hann", "", "bone", None])
+@pytest.mark.parametrize("kernel", ["Hann", "", "brain", None])
 def test_unknown_kernel(kernel: str) -> None:
     with pytest.raises(GeometryError, match=r"(?i)no such kernel.*one of ramp, shepp-logan"):
         fbp(np.zeros((FINE.n_views, FINE.n_detectors)), FINE, kernel)

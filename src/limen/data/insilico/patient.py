@@ -20,10 +20,9 @@ from limen.physics.ct import (
     ParallelGeometry,
     add_dose_noise,
     attenuation_to_hu,
-    fbp,
-    forward,
     hu_to_attenuation,
 )
+from limen.physics.ct.reference import fbp, forward
 
 Array = NDArray[Any]
 

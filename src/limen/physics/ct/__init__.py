@@ -1,4 +1,4 @@
-"""CT: projection, reconstruction and dose, in HU, 1/mm and photons per ray.
+"""CT: projection, reconstruction and degradation, in HU, 1/mm, mm and photons per ray.
 
 The names below are loaded when first used, because the projectors are compiled kernels.
 """
@@ -10,14 +10,22 @@ from typing import Any
 
 _HOMES = {
     "ParallelGeometry": "geometry",
+    "FanGeometry": "geometry",
+    "ConeGeometry": "geometry",
     "GeometryError": "geometry",
+    "require_views": "geometry",
+    "views_needed": "geometry",
     "MU_WATER_PER_MM": "units",
     "hu_to_attenuation": "units",
     "attenuation_to_hu": "units",
     "forward": "project",
     "adjoint": "project",
-    "fbp": "reconstruct",
-    "KERNELS": "reconstruct",
+    "reconstruct": "backproject",
+    "fbp": "backproject",
+    "fdk": "cone",
+    "rebin_helix": "helical",
+    "KERNELS": "kernels",
+    "kernel_mtf": "kernels",
     "add_dose_noise": "noise",
 }
 
