@@ -41,6 +41,13 @@ if TYPE_CHECKING:
         wilson,
     )
     from limen.measures.lesions import Lesion, Lesions, find_lesions, match_lesions
+    from limen.measures.mrmc import (
+        ReaderStudy,
+        ReaderStudyDifference,
+        VarianceComponents,
+        mrmc_anova,
+    )
+    from limen.measures.mrmc_moments import mrmc_u_statistic
     from limen.measures.net_benefit import NetBenefit, decision_curve
     from limen.measures.operating_point import Classification, classification
     from limen.measures.overlap import dice, relative_volume_error, volume_error_ml, volume_ml
@@ -57,6 +64,11 @@ if TYPE_CHECKING:
     from limen.measures.verdict import CriterionResult, Verdict, judge
 
 _HOME = {
+    "mrmc_u_statistic": "mrmc_moments",
+    "VarianceComponents": "mrmc",
+    "ReaderStudyDifference": "mrmc",
+    "ReaderStudy": "mrmc",
+    "mrmc_anova": "mrmc",
     "reliability_svg": "reliability_picture",
     "NetBenefit": "net_benefit",
     "decision_curve": "net_benefit",
@@ -132,10 +144,13 @@ __all__ = [
     "NetBenefit",
     "NotALabelMap",
     "NotProbabilities",
+    "ReaderStudy",
+    "ReaderStudyDifference",
     "ShapeMismatch",
     "Summary",
     "UndeclaredValue",
     "Undefined",
+    "VarianceComponents",
     "Verdict",
     "auc",
     "auc_covariance",
@@ -158,6 +173,8 @@ __all__ = [
     "judge",
     "match_lesions",
     "measure_case",
+    "mrmc_anova",
+    "mrmc_u_statistic",
     "relative_volume_error",
     "reliability_svg",
     "summarise",
