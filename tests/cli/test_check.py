@@ -14,6 +14,7 @@ from onnx import TensorProto, helper
 from typer.testing import CliRunner
 
 from limen.cli.app import app
+from limen.models import ModelMismatch
 from limen.pipeline.check import Checked, check
 from limen.product import ProductNotFound
 
@@ -232,26 +233,96 @@ def write_onnx(path: Path, shape) -> None:
         (["n", 1, 16, 16, 8], "patch: [16, 16, 8]", None),
         (["n", 1, 8, 16, 16], "axes: zyx, patch: [16, 16, 8]", None),
         (["n", 1, "x", "y", "z"], "patch: [16, 16, 8]", None),
-        (["n", 1, 16, 16, 8], "patch: [16, 16, 16]", "takes 8 voxels along z"),
-        (["n", 1, 8, 16, 16], "patch: [16, 16, 8]", "takes 8 voxels along x"),
-        (["n", 1, 16, 16, 8], "overlap: 0.5", "takes 16 voxels along x"),
-        (["n", 3, "x", "y", "z"], "patch: [16, 16, 8]", "one image of one channel"),
-        (["n", 1, "x"], "patch: [16, 16, 8]", "one image of one channel"),
+        (["n", 1, 16, 16, 8], "patch: [16, 16, 16]", "model 16 x 16 x 8"),
+        (["n", 1, 8, 16, 16], "patch: [16, 16, 8]", "model 8 x 16 x 16"),
+        (["n", 1, 16, 16, 8], "overlap: 0.5", "whole image any x any x any"),
+        ([4, 1, "x", "y", "z"], "patch: [16, 16, 8]", "model 4, model.input.batch 1"),
+        ([4, 1, "x", "y", "z"], "patch: [16, 16, 8], batch: 4", None),
+        (["n", 1, "x", "y"], "patch: [16, 16, 8]", "model.input.patch [16, 16, 8]"),
+        (["n", 3, "x", "y", "z"], "patch: [16, 16, 8]", "3 input channels"),
+        (["n", 1, "x"], "patch: [16, 16, 8]", "n x 1 x x"),
     ],
 )
 def test_the_models_input_against_the_declared_patch(folder, shape, given, words):
     write_onnx(folder / "m.onnx", shape)
+    declare_onnx(folder, f"{given}}}, output: {{activation: sigmoid")
+    problems = look(folder).problems
+    if words is None:
+        assert problems == []
+    else:
+        assert words in problems[0].found
+        assert problems[0].where == "model: m.onnx"
+        assert problems[0].mend
+
+
+def declare_onnx(folder: Path, given: str) -> None:
     change(
         folder,
         "model: {predictions: preds}",
         f"model: {{onnx: m.onnx, input: {{window_hu: [-1000, 400], {given}}}}}",
     )
-    problems = look(folder).problems
-    if words is None:
-        assert problems == []
-    else:
-        assert words in problems[0].what
-        assert problems[0].where == "model"
+
+
+def write_made(path: Path, nodes, out_shape, *, inputs=("image",), out_type=TensorProto.FLOAT):
+    space = ["n", 1, "x", "y", "z"]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, space) for name in inputs],
+        [helper.make_tensor_value_info("scores", out_type, out_shape)],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, path)
+
+
+def pooled(*after):
+    return [helper.make_node("GlobalAveragePool", ["image"], ["p" if after else "scores"]), *after]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "out_shape", "words"),
+    [
+        ([helper.make_node("ReduceMean", ["image"], ["scores"], keepdims=0)], [], "single number"),
+        (pooled(helper.make_node("Flatten", ["p"], ["scores"])), ["n", 1], "output n x 1"),
+        # what the file does not state is found by trying
+        (pooled(), None, "output 1 x 1 x 1 x 1 x 1"),
+        (
+            [helper.make_node("Concat", ["image"] * 5, ["scores"], axis=1)],
+            ["n", 5, "x", "y", "z"],
+            "5 output channels; labels lesion: 1",
+        ),
+        ([helper.make_node("NoSuchThing", ["image"], ["scores"])], None, "NoSuchThing"),
+    ],
+)
+def test_the_models_output_is_tried_before_any_case(folder, nodes, out_shape, words):
+    write_made(folder / "m.onnx", nodes, out_shape)
+    declare_onnx(folder, "patch: [16, 16, 8]}, output: {activation: sigmoid")
+    (problem,) = look(folder).problems
+    assert problem.weight == "wrong"
+    assert words in problem.found
+    assert problem.mend
+
+
+def test_a_model_of_two_inputs_ends_evaluate_with_one_error(folder):
+    add = helper.make_node("Add", ["image", "prior"], ["scores"])
+    write_made(folder / "m.onnx", [add], ["n", 1, "x", "y", "z"], inputs=("image", "prior"))
+    declare_onnx(folder, "patch: [16, 16, 8]}, output: {activation: sigmoid")
+    result = CliRunner().invoke(app, ["evaluate", str(folder), "-j", "1"])
+    assert isinstance(result.exception, ModelMismatch)
+    assert "2 (image: float32" in str(result.exception)
+    assert (
+        not (folder / ".limen" / "records.jsonl").exists()
+        or not (folder / ".limen" / "records.jsonl").read_bytes()
+    )
+
+
+def test_a_missing_model_that_can_be_trained(folder):
+    declare_onnx(folder, "patch: [16, 16, 8]")
+    (problem,) = look(folder).problems
+    assert problem.mend is not None
+    assert f"limen train {folder}`, after writing its recipe" in problem.mend
+    change(folder, "use: development", "use: validation")
+    assert "limen train" not in str([p.mend for p in look(folder).problems])
 
 
 def test_a_model_that_is_missing_or_damaged(folder):

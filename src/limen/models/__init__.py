@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         CommandFailed,
         ModelError,
         ModelMismatch,
+        ModelMissing,
         ModelTimeout,
         ModelUnreadable,
     )
@@ -27,6 +28,7 @@ _HOME = {
     "CommandFailed": "errors",
     "ModelError": "errors",
     "ModelMismatch": "errors",
+    "ModelMissing": "errors",
     "ModelTimeout": "errors",
     "ModelUnreadable": "errors",
     "OnnxFacts": "onnx_file",
@@ -44,6 +46,7 @@ __all__ = [
     "FrozenModel",
     "ModelError",
     "ModelMismatch",
+    "ModelMissing",
     "ModelTimeout",
     "ModelUnreadable",
     "OnnxFacts",

@@ -84,6 +84,25 @@ class FrozenCommand:
                 ) from None
         return found
 
+    def require_usable(self) -> None:
+        """Refuse a command whose program is not there.
+
+        Raises
+        ------
+        CommandFailed
+        """
+        if self._program() is None:
+            raise CommandFailed(
+                "the command's program is not there",
+                where="model.command",
+                found=self._declared.command[0],
+                mend="install it or give its path, which counts from the folder of limen.yaml",
+            )
+
+    def rehearse(self) -> None:
+        """As :meth:`require_usable`: only a case's image shows more."""
+        self.require_usable()
+
     def predict(self, case: Case, image: Volume) -> Volume:
         """The label map of a case, on the image's own grid.
 
@@ -160,14 +179,8 @@ class FrozenCommand:
             for name, folder in folders.items():
                 part = part.replace(name, folder)
             arguments.append(part)
+        self.require_usable()
         program = self._program()
-        if program is None:
-            raise CommandFailed(
-                "the command's program is not there",
-                where="model.command",
-                found=self._declared.command[0],
-                mend="install it or give its path, which counts from the folder of limen.yaml",
-            )
         arguments[0] = str(program)
         log = inputs.parent / "log"
         with log.open("wb") as said:

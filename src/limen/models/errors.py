@@ -13,6 +13,10 @@ class ModelUnreadable(ModelError):
     """A file of the model is missing or damaged, or asks for what the runtime does not have."""
 
 
+class ModelMissing(ModelUnreadable):
+    """The declared model file is not there (yet)."""
+
+
 class ModelMismatch(ModelError):
     """The model's inputs or outputs are not what ``limen.yaml`` says they are."""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from limen.models.errors import ModelUnreadable
+from limen.models.errors import ModelMissing, ModelUnreadable
 
 SETTINGS_KEY = "limen"
 """Key of ``metadata_props`` under which ``limen train`` keeps the model's settings as JSON."""
@@ -109,10 +109,10 @@ def external_files(path: Path) -> tuple[str, ...]:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             found = _external_locations(data, path)
     except FileNotFoundError:
-        raise ModelUnreadable(
+        raise ModelMissing(
             "the model file is not there",
             where=path.name,
-            mend="put it back, or correct model.onnx in limen.yaml",
+            mend="put it there, or correct model.onnx in limen.yaml",
         ) from None
     except OSError as error:
         raise ModelUnreadable(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,16 @@ from limen.data.volume import Array, Volume
 from limen.evidence import digest_json
 from limen.models.decide import labels_from_labels, labels_from_scores
 from limen.models.errors import BadPrediction, ModelMismatch, ModelUnreadable
-from limen.models.onnx_file import external_files
+from limen.models.onnx_file import external_files, inspect_onnx
+from limen.models.onnx_io import (
+    ModelIo,
+    facts_of_session,
+    output_mismatch,
+    read_io,
+    require_fit,
+    window_mismatch,
+    words_of,
+)
 from limen.models.preprocess import padding_value, prepare
 from limen.models.scrub import scrub
 from limen.models.windows import Window, blended_scores, central_labels
@@ -22,13 +30,6 @@ from limen.models.windows import Window, blended_scores, central_labels
 if TYPE_CHECKING:
     from limen.data.case import Case
     from limen.product.declaration import OnnxModel, Task
-
-_FLOATS = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64"}
-_WHOLE = {
-    f"tensor({kind})"
-    for kind in ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
-}
-_MOST_SHOWN = 6
 
 
 class FrozenOnnx:
@@ -131,6 +132,30 @@ class FrozenOnnx:
             found, prepared.geometry, image.geometry, self._declared.output, self._task, where
         )
 
+    def require_usable(self) -> None:
+        """Refuse a model that could answer for no case, from what its file states.
+
+        Raises
+        ------
+        ModelUnreadable, ModelMismatch
+        """
+        require_fit(inspect_onnx(self._path), self._declared, self._task, self._path.name)
+
+    def rehearse(self) -> None:
+        """Load the model and, where the window's size is known, run it once on noise.
+
+        Raises
+        ------
+        ModelUnreadable, ModelMismatch, BadPrediction
+        """
+        self.require_usable()
+        window, (low, high) = self._declared.input.patch, self._declared.input.scale_to
+        if window is None:
+            _ = self._session
+            return
+        noise = np.random.default_rng(0).uniform(low, high, (1, *window)).astype(np.float32)
+        self._run(noise, "trial on noise")
+
     # --- files ------------------------------------------------------------------------------
 
     def _files(self) -> dict[str, Path]:
@@ -200,8 +225,10 @@ class FrozenOnnx:
     # --- inputs and outputs -----------------------------------------------------------------
 
     @cached_property
-    def _io(self) -> _Io:
-        return _read_io(self._session, self._declared, self._path.name)
+    def _io(self) -> ModelIo:
+        given = facts_of_session(self._session.get_inputs())
+        answered = facts_of_session(self._session.get_outputs())
+        return read_io(given, answered, self._declared, self._path.name)
 
     def _window(self, shape: tuple[int, ...]) -> Window:
         """What the model sees at once, in voxels along x, y, z."""
@@ -215,15 +242,9 @@ class FrozenOnnx:
         fixed = self._io.fixed_window
         if all(f is None or f == w for f, w in zip(fixed, window, strict=True)):
             return
-        wanted = [w if f is None else f for f, w in zip(fixed, window, strict=True)]
         has_patch = self._declared.input.patch is not None
-        raise ModelMismatch(
-            "the model takes windows of another shape",
-            where=self._path.name if has_patch else f"{case}, model {self._path.name}",
-            found=f"model {_words(fixed)}, "
-            f"{'model.input.patch' if has_patch else 'whole image'} {_words(window)} (x, y, z)",
-            mend=f"set model.input.patch: {wanted}, or export the model with dynamic axes",
-        )
+        where = self._path.name if has_patch else f"{case}, model {self._path.name}"
+        raise window_mismatch(self._io, window, has_patch, where)
 
     def _run(self, windows: Array, case: str) -> Array:
         """(N, x, y, z) to (N, C, x, y, z), through the model's own order of axes."""
@@ -235,12 +256,12 @@ class FrozenOnnx:
             tensor = np.concatenate([tensor, np.repeat(tensor[-1:], io.batch - n, axis=0)])
         tensor = np.ascontiguousarray(tensor, dtype=io.dtype)
         try:
-            answer = self._session.run([io.output], {io.input: tensor})[0]
+            answer = self._session.run([io.output.name], {io.input: tensor})[0]
         except Exception as error:  # onnxruntime has no common base of its own errors
             if _is_memory(str(error)):
                 raise MemoryError from None
             raise ModelMismatch(
-                f"the model fails on a window of {_words(windows.shape[1:])} (x, y, z)",
+                f"the model fails on a window of {words_of(windows.shape[1:])} (x, y, z)",
                 where=f"{case}, model {self._path.name}",
                 found=scrub(str(error), {self._path: self._path.name}),
                 mend="set model.input.patch to the size it was trained with, or multiple_of to "
@@ -261,7 +282,7 @@ class FrozenOnnx:
         return answer
 
     def _require_shape(self, answer: Array, tensor: Array, case: str) -> None:
-        labels = self._declared.output.holds == "labels"
+        labels, name = self._declared.output.holds == "labels", self._path.name
         if (
             answer.ndim == tensor.ndim
             and answer.shape[0] == tensor.shape[0]
@@ -269,31 +290,8 @@ class FrozenOnnx:
             and (answer.shape[1] == 1 or not labels)
         ):
             return
-        wanted = "(N, 1, ...) of labels" if labels else "(N, channels, ...) of scores"
-        raise BadPrediction(
-            "the model's output does not have the shape of its input",
-            where=f"{case}, model {self._path.name}",
-            found=f"input {_words(tensor.shape)}, output {_words(answer.shape)}",
-            mend=f"a model of Limen gives {wanted} of the spatial shape it was given; "
-            "export it so, or check model.output.holds",
-        )
-
-
-@dataclass(frozen=True)
-class _Io:
-    """The one input and the one output that are used.
-
-    ``order`` are the model's spatial axes of the tensor in turn; ``fixed_window`` what the file
-    fixes along x, y, z (None: any); ``batch`` the number of windows it fixes.
-    """
-
-    input: str
-    output: str
-    dtype: str
-    is_slicewise: bool
-    order: tuple[int, ...]
-    batch: int | None
-    fixed_window: tuple[int | None, int | None, int | None]
+        error = output_mismatch(tensor.shape, answer.shape, labels, f"{case}, model {name}")
+        raise BadPrediction(error.what, where=error.where, found=error.found, mend=error.mend)
 
 
 def runtime_version() -> str:
@@ -308,102 +306,6 @@ def runtime_version() -> str:
     raise ModelUnreadable(
         "onnxruntime is not installed", mend="install it: pip install onnxruntime"
     )
-
-
-def _read_io(session: Any, model: OnnxModel, where: str) -> _Io:
-    inputs, spec = session.get_inputs(), model.input
-    if len(inputs) != 1:
-        raise ModelMismatch(
-            "Limen gives a model one input, the image",
-            where=where,
-            found=_listed(inputs),
-            mend="export the model with one input; make the others constants",
-        )
-    taken = inputs[0]
-    shape = [n if isinstance(n, int) and n > 0 else None for n in taken.shape]
-    if taken.type not in _FLOATS or len(shape) not in (4, 5):
-        raise ModelMismatch(
-            "the model's input is not (N, 1, x, y, z) or (N, 1, x, y) of floating point",
-            where=where,
-            found=_listed(inputs),
-            mend="export it with a batch axis, a channel axis and two or three spatial axes",
-        )
-    if shape[1] not in (None, 1):
-        raise ModelMismatch(
-            "the model takes more than one image",
-            where=where,
-            found=f"{shape[1]} input channels",
-            mend="Limen gives one image for each case; a model of several sequences or of "
-            "neighbouring slices cannot be used yet, except through model.command",
-        )
-    if shape[0] is not None and shape[0] != spec.batch:
-        raise ModelMismatch(
-            "the model takes a fixed number of windows a call",
-            where=where,
-            found=f"model {shape[0]}, model.input.batch {spec.batch}",
-            mend=f"set model.input.batch: {shape[0]}, or export with a dynamic batch axis",
-        )
-    slicewise = len(shape) == 4
-    if spec.patch is not None:
-        _require_patch(spec.patch, spec.multiple_of, slicewise, where)
-    spatial = shape[2:] if spec.axes == "xyz" else shape[:1:-1]
-    fixed = (spatial[0], spatial[1], 1 if slicewise else spatial[2])
-    axes = range(len(spatial))
-    return _Io(
-        input=taken.name,
-        output=_chosen_output(session.get_outputs(), model, where),
-        dtype=_FLOATS[taken.type],
-        is_slicewise=slicewise,
-        order=tuple(axes if spec.axes == "xyz" else reversed(axes)),
-        batch=shape[0],
-        fixed_window=fixed,
-    )
-
-
-def _require_patch(patch: Window, multiple_of: Window, slicewise: bool, where: str) -> None:
-    if slicewise and patch[2] != 1:
-        raise ModelMismatch(
-            "the model sees one slice at a time",
-            where=where,
-            found=f"model.input.patch {list(patch)}",
-            mend=f"set model.input.patch: {[patch[0], patch[1], 1]}",
-        )
-    if any(p % m for p, m in zip(patch, multiple_of, strict=True)):
-        raise ModelMismatch(
-            "the patch is not a multiple of multiple_of",
-            where=where,
-            found=f"model.input.patch {list(patch)}, multiple_of {list(multiple_of)}",
-            mend="change one of them",
-        )
-
-
-def _chosen_output(outputs: list[Any], model: OnnxModel, where: str) -> str:
-    """The only output that can be what was declared, or the first of floating point."""
-    floats = [o.name for o in outputs if o.type in _FLOATS]
-    if model.output.holds == "labels":
-        whole = [o.name for o in outputs if o.type in _WHOLE]
-        if whole or floats:
-            return str((whole or floats)[0])
-    elif floats:
-        return str(floats[0])
-    mend = "export the scores" if model.output.holds == "scores" else "export the labels"
-    if model.output.holds == "scores" and any(o.type in _WHOLE for o in outputs):
-        mend = "set model.output.holds: labels if it gives labels, or export the scores"
-    raise ModelMismatch(
-        f"the model has no output that could hold {model.output.holds}",
-        where=where,
-        found=_listed(outputs),
-        mend=mend,
-    )
-
-
-def _listed(values: list[Any]) -> str:
-    shown = [f"{v.name}: {v.type} {_words(v.shape)}" for v in values[:_MOST_SHOWN]]
-    return f"{len(values)} ({', '.join(shown)}{', ...' if len(values) > _MOST_SHOWN else ''})"
-
-
-def _words(shape: Any) -> str:
-    return " x ".join("any" if n is None else str(n) for n in shape)
 
 
 def _is_memory(text: str) -> bool:

@@ -24,6 +24,14 @@ class FrozenModel(Protocol):
         """
         ...
 
+    def require_usable(self) -> None:
+        """Refuse, before any case is in work, a model that could answer for none."""
+        ...
+
+    def rehearse(self) -> None:
+        """The same, by trying it out as far as that goes without a case."""
+        ...
+
     def predict(self, case: Case, image: Volume) -> Volume:
         """The label map of a case on the image's own grid: uint8 or uint16, declared values."""
         ...

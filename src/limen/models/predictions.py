@@ -31,6 +31,12 @@ class FrozenPredictions:
         """``labels`` alone: how the values of the files are understood."""
         return dict(self._identity)
 
+    def require_usable(self) -> None:
+        """Nothing: a case without its file is found with the cases."""
+
+    def rehearse(self) -> None:
+        """Nothing can be tried out."""
+
     def predict(self, case: Case, image: Volume) -> Volume:
         """The label map of a case, on the image's own grid.
 

@@ -6,26 +6,22 @@ Nothing is kept but the salt and the memory of digests; one broken part never hi
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from limen.errors import LimenError
+from limen.models.errors import ModelError
 from limen.pipeline.evaluate import Progress, Silent
 from limen.pipeline.product import Product
 from limen.pipeline.sets import find_set_cases, left_out
 
 if TYPE_CHECKING:
     from limen.data import Case, Fingerprint, Pseudonyms
-    from limen.product import Dataset, Declaration, OnnxModel
+    from limen.product import Dataset, Declaration
 
 Weight = Literal["wrong", "refused", "warning"]
 _ORDER: tuple[Weight, ...] = ("wrong", "refused", "warning")
-
-
-class ShapeMismatch(LimenError):
-    """The model's input is not what the declaration says of it."""
 
 
 @dataclass(frozen=True)
@@ -295,61 +291,27 @@ def _check_sizes(product: Product, sets: list[_Found], checked: Checked) -> None
 
 def _check_model(product: Product, checked: Checked) -> bool:
     """Note what is wrong with the model; whether predictions can be read case by case."""
-    from limen.models import open_model
-    from limen.product import OnnxModel, PredictionsModel
+    from limen.pipeline.model import model_identity
+    from limen.product import PredictionsModel
 
     model, task = product.declaration.model, product.declaration.task
     if model is None or task is None:  # not valid as declared, and told already
         return False
     try:
-        open_model(model, product.folder, task).identity(product.digests.digest)
-        if isinstance(model, OnnxModel):
-            for error in _onnx_problems(model, product.folder):
-                checked.add("wrong", error, "model")
+        opened, _ = model_identity(product)
+        opened.rehearse()
     except LimenError as error:
         checked.add("wrong", error, "model")
+    except MemoryError:
+        checked.add("wrong", _too_large(), "model")
     return isinstance(model, PredictionsModel)
 
 
-def _onnx_problems(model: OnnxModel, root: Path) -> Iterator[ShapeMismatch]:
-    """Where the file's input cannot take what the declaration feeds it."""
-    from limen.models import inspect_onnx
-
-    facts = inspect_onnx(root / model.onnx)
-    if len(facts.inputs) != 1:
-        yield ShapeMismatch(
-            "the model must have one input, the image",
-            found=f"{len(facts.inputs)} inputs",
-            mend="export the model with the image as its only input",
-        )
-        return
-    shape = facts.inputs[0].shape
-    if shape is None:
-        return
-    stated = " x ".join("any" if n is None else str(n) for n in shape)
-    if len(shape) not in (4, 5) or (shape[1] not in (1, None) and isinstance(shape[1], int)):
-        yield ShapeMismatch(
-            "the model does not take one image of one channel",
-            found=f"input {stated}",
-            mend="export it with the input (N, 1, three axes) or (N, 1, two axes)",
-        )
-        return
-    sizes = list(shape[2:])
-    names = "xyz"[: len(sizes)]
-    if model.input.axes == "zyx":
-        sizes.reverse()
-    patch = model.input.patch
-    for axis, size in zip(names, sizes, strict=True):
-        if not isinstance(size, int):
-            continue
-        given = None if patch is None else patch["xyz".index(axis)]
-        if given is None or given % size if patch is None else given != size:
-            yield ShapeMismatch(
-                f"the model takes {size} voxels along {axis} and nothing else",
-                found=f"input {stated}; "
-                + ("no patch is declared" if patch is None else f"patch {list(patch)}"),
-                mend="declare model.input.patch as the model's own input size, in x, y, z",
-            )
+def _too_large() -> LimenError:
+    return ModelError(
+        "there is not enough memory to run the model on one window",
+        mend="declare a smaller model.input.patch, or use a machine with more memory",
+    )
 
 
 # --- a declaration that is not whole ----------------------------------------------------------

@@ -102,6 +102,8 @@ def evaluate(
         graph = CaseGraph(product)
         planned = _plan(product, graph)
         jobs = [p.job for p in planned.values()]
+        if any("prediction" in job.kinds for job in jobs):
+            graph.require_usable_model()
         found = sum(len(s.cases) for s in product.sets.values())
         result.cases = found + sum(len(s.problems) for s in product.sets.values())
         result.computed = len(jobs)

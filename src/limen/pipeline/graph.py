@@ -20,6 +20,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from limen.evidence import Outcome, Record, Store, changed_inputs, digest_json
+from limen.pipeline.model import model_identity
 
 if TYPE_CHECKING:
     from limen.data import Case
@@ -92,14 +93,14 @@ class CaseGraph:
     """The items of cases of one product, its model described once."""
 
     def __init__(self, product: Product) -> None:
-        from limen.models import open_model
-
         self._product = product
-        declaration = product.declaration
         self._task = product.declared_digest("task")
         self._window = product.declared_digest("model", "input") if _has_input(product) else ""
-        self._model = open_model(declaration.model, product.folder, declaration.task)
-        self.model_identity = self._model.identity(product.digests.digest)
+        self._model, self.model_identity = model_identity(product)
+
+    def require_usable_model(self) -> None:
+        """Refuse a model that could answer for no case, before any is in work."""
+        self._model.require_usable()
 
     def sources(self, case: Case) -> dict[str, str]:
         """Digests of a case's files as they are now."""
