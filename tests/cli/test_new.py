@@ -15,7 +15,9 @@ from typer.testing import CliRunner
 from limen.cli.app import app
 from limen.data import load_approval
 from limen.errors import LimenError
+from limen.models import ModelMismatch
 from limen.pipeline import load, run
+from limen.pipeline.check import check
 from limen.pipeline.new import AlreadyAProduct, NothingToDeclare, new_product
 from limen.pipeline.templates import quoted
 from limen.product import declaration_schema, load_declaration
@@ -140,7 +142,140 @@ def test_an_onnx_file_without_settings_gets_defaults_to_check(data):
     assert model.input.patch == (16, 16, 8)
     assert model.input.spacing_mm == (1, 1, 2)
     assert model.input.window_hu == (-1000, 400)
-    assert any("check it in limen.yaml" in sentence for sentence in made.assumed)
+    assert any("check them in limen.yaml" in sentence for sentence in made.assumed)
+    assert run(folder, workers=1).evaluation.complete
+
+
+SPACE = ["x0", "x1", "x2"]
+
+
+def made_onnx(path: Path, shape, nodes, out_shape=None, out_type=TensorProto.FLOAT) -> Path:
+    given = helper.make_tensor_value_info("image", TensorProto.FLOAT, shape)
+    out = helper.make_tensor_value_info("answer", out_type, out_shape)
+    graph = helper.make_graph(nodes, "g", [given], [out])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, path)
+    return path
+
+
+def op(name: str, inputs: list[str], out: str = "answer", **given):
+    return helper.make_node(name, inputs, [out], **given)
+
+
+LOGIT = [
+    op("Constant", [], "half", value_float=0.5),
+    op("Sub", ["image", "half"], "over"),
+    op("Constant", [], "gain", value_float=9.0),
+]
+ONE_LOGIT = [*LOGIT, op("Mul", ["over", "gain"])]
+TWO_LOGITS = [*LOGIT, op("Mul", ["over", "gain"], "fg"), op("Neg", ["fg"], "bg"),
+              op("Concat", ["bg", "fg"], axis=1)]  # fmt: skip
+OWN_SOFTMAX = [*TWO_LOGITS[:-1], op("Concat", ["bg", "fg"], "both", axis=1),
+               op("Softmax", ["both"], axis=1)]  # fmt: skip
+OWN_SIGMOID = [*LOGIT, op("Mul", ["over", "gain"], "fg"), op("Sigmoid", ["fg"])]
+LABELS = [op("Constant", [], "half", value_float=0.5), op("Greater", ["image", "half"], "in"),
+          op("Cast", ["in"], "whole", to=TensorProto.INT64), op("ReduceMax", ["whole"],
+          axes=[1], keepdims=0)]  # fmt: skip
+FIVE = [op("Concat", ["image"] * 5, axis=1)]
+
+
+@pytest.mark.parametrize(
+    ("shape", "nodes", "says"),
+    [
+        (["n", 1, *SPACE], ONE_LOGIT, {"activation": "sigmoid", "patch": (32, 32, 32)}),
+        (["n", 1, *SPACE], TWO_LOGITS, {"activation": "softmax", "axes": "xyz", "batch": 1}),
+        (["n", 1, *SPACE], OWN_SOFTMAX, {"activation": "none"}),
+        (["n", 1, *SPACE], OWN_SIGMOID, {"activation": "none"}),
+        (["n", 1, *SPACE], LABELS, {"holds": "labels"}),
+        ([4, 1, *SPACE], TWO_LOGITS, {"batch": 4}),
+        ([2, 1, 16, 16, 8], TWO_LOGITS, {"batch": 2, "patch": (16, 16, 8), "axes": "xyz"}),
+        # the images have 20 x 18 x 10 voxels, so few slices come first here
+        (["n", 1, 8, 16, 16], TWO_LOGITS, {"patch": (16, 16, 8), "axes": "zyx"}),
+        (["n", 1, "D", "H", "W"], TWO_LOGITS, {"axes": "zyx"}),
+        (["n", 1, "a", 16, "b"], TWO_LOGITS, {"patch": (32, 16, 32)}),
+        (["n", 1, "a", "b"], TWO_LOGITS, {"patch": None, "multiple_of": (32, 32, 1)}),
+        (["n", 1, 16, 24], TWO_LOGITS, {"patch": (24, 16, 1), "axes": "zyx"}),
+        (["n", 1, *SPACE], FIVE, {"labels": {f"label_{v}": v for v in (1, 2, 3, 4)}}),
+    ],
+)
+def test_what_is_written_for_an_onnx_file_runs_as_it_stands(data, shape, nodes, says):
+    holds_labels = nodes is LABELS
+    kind = TensorProto.INT64 if holds_labels else TensorProto.FLOAT
+    model = made_onnx(data / "m.onnx", shape, nodes, out_type=kind)
+    folder = data.parent / "product"
+    new_product(folder, images=data / "images", references=data / "masks", onnx=model)
+    declaration = load_declaration(folder / "limen.yaml")
+    written = {
+        **declaration.model.input.model_dump(),
+        **declaration.model.output.model_dump(),
+        "labels": declaration.task.labels,
+    }
+    assert {key: written[key] for key in says} == says
+    assert run(folder, workers=1).evaluation.complete
+
+
+def test_labels_of_other_values_than_the_channels_get_a_channel(data):
+    for path in (data / "masks").iterdir():
+        values = np.asarray(nib.load(path).dataobj)
+        put(path, values * 255)
+    model = made_onnx(data / "m.onnx", ["n", 1, *SPACE], TWO_LOGITS)
+    folder = data.parent / "product"
+    made = new_product(folder, images=data / "images", references=data / "masks", onnx=model)
+    declaration = load_declaration(folder / "limen.yaml")
+    assert declaration.task.labels == {"label_255": 255}
+    assert declaration.model.output.channels == {"label_255": 1}
+    assert any("in the order of the channels" in sentence for sentence in made.assumed)
+    assert run(folder, workers=1).evaluation.complete
+
+
+@pytest.mark.parametrize(
+    ("shape", "nodes", "out_shape", "words"),
+    [
+        (["n", 1, *SPACE], [op("ReduceMean", ["image"], keepdims=0)], [], "a single number"),
+        (["n", 1, *SPACE], [op("ReduceMean", ["image"], axes=[1, 2, 3, 4], keepdims=0)], ["n"],
+         "output 1"),
+        (["n", 1, *SPACE], [op("GlobalAveragePool", ["image"])], None, "output 1 x 1 x 1 x 1 x 1"),
+        (["n", 3, *SPACE], [op("Relu", ["image"])], None, "3 input channels"),
+        (["n", 1, "a"], [op("Relu", ["image"])], None, "n x 1 x a"),
+        (["n", 1, *SPACE], [op("NoSuchThing", ["image"])], None, "NoSuchThing"),
+    ],
+)  # fmt: skip
+def test_an_onnx_file_that_limen_cannot_use_is_refused(data, shape, nodes, out_shape, words):
+    model = made_onnx(data / "m.onnx", shape, nodes, out_shape)
+    folder = data.parent / "product"
+    with pytest.raises(LimenError) as caught:
+        new_product(folder, images=data / "images", references=data / "masks", onnx=model)
+    assert caught.value.exit_code == 2
+    assert words in str(caught.value.found)
+    assert caught.value.mend
+    assert not folder.exists()
+
+
+def test_more_labels_than_channels_are_refused(data):
+    mask = np.zeros((20, 18, 10), np.uint8)
+    mask[1:3, 1:3, 1:3], mask[5:7, 5:7, 5:7] = 2, 3
+    put(data / "masks" / "case0.nii.gz", mask)
+    model = made_onnx(data / "m.onnx", ["n", 1, *SPACE], ONE_LOGIT)
+    folder = data.parent / "product"
+    with pytest.raises(ModelMismatch, match="label_3: 3"):
+        new_product(folder, images=data / "images", references=data / "masks", onnx=model)
+    assert not folder.exists()
+
+
+def test_without_a_model_the_file_says_what_to_fill_in_and_check_leads_there(data):
+    folder = data.parent / "product"
+    made = new_product(folder, images=data / "images", references=data / "masks")
+    assert f"limen check {folder}" in made.next_command
+    text = (folder / "limen.yaml").read_text()
+    assert "# TO FILL IN: no model was named" in text
+    assert "#   predictions: FOLDER" in text and "#   onnx: model/model.onnx" in text
+    checked = check(folder, workers=1)
+    assert checked.exit_code == 2
+    (problem,) = [p for p in checked.problems if p.weight == "wrong"]
+    assert "predictions" in problem.what and "model.predictions" in str(problem.mend)
+    # and once they are there, it runs as it stands
+    (data / "preds").rename(folder / "predictions")
+    assert check(folder, workers=1).exit_code == 0
     assert run(folder, workers=1).evaluation.complete
 
 
@@ -227,7 +362,7 @@ def test_the_verb_prints_what_it_found_and_the_next_command(data):
     given = ["new", str(folder), "--images", str(data / "images"), "--references"]
     result = CliRunner().invoke(app, [*given, str(data / "masks")])
     assert result.exit_code == 0, result.output
-    for words in ("3 of 3 patients", "label_1", "Assumed", f"limen run {folder}"):
+    for words in ("3 of 3 patients", "label_1", "Assumed", f"limen check {folder}"):
         assert words in result.output.replace("\n", "")
     result = CliRunner().invoke(app, ["new", str(folder)])
     assert isinstance(result.exception, AlreadyAProduct)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import tempfile
 from collections.abc import Callable
@@ -16,7 +15,6 @@ from limen.evidence import write_atomically
 
 if TYPE_CHECKING:
     from limen.data import Inspection
-    from limen.models import OnnxFacts
 
 Modality = Literal["ct", "mr", "oct"]
 
@@ -123,7 +121,11 @@ def new_product(
     )
     command = f"limen run {folder}"
     if predictions is None and onnx is None:
-        command = f"put one label map a case into {folder / 'predictions'}, then limen run {folder}"
+        command = (
+            f"put one label map a case into {folder / 'predictions'}, or declare another model in "
+            f"{folder / 'limen.yaml'}; then `limen check {folder}`"
+        )
+        assumed.append("no model is named: fill in model in limen.yaml (see TO FILL IN there)")
     return _written(NewProduct(folder, found, assumed, command), text, [])
 
 
@@ -173,6 +175,13 @@ def _declaration(
     onnx: Path | None,
 ) -> tuple[str, list[str]]:
     from limen.models import inspect_onnx
+    from limen.pipeline.new_model import (
+        fit_onnx,
+        labels_of_channels,
+        onnx_lines,
+        path_from,
+        predictions_lines,
+    )
     from limen.pipeline.templates import Facts, declaration
 
     assumed = []
@@ -183,6 +192,8 @@ def _declaration(
     unnamed = not any(k.startswith("dicom") for k in found.reference_kinds)
     labels |= {f"label_{v}": v for v in found.predicted if v not in labels.values()}
     of_model = None if onnx is None else inspect_onnx(onnx)
+    # seen first: a model that Limen cannot use ends here, with nothing written
+    fit = None if onnx is None or of_model is None else fit_onnx(onnx, of_model, found)
     stated = (of_model.settings or {}).get("labels") if of_model is not None else None
     if stated and unnamed and found.reference == "mask":
         names = {value: str(name) for name, value in stated.items()}
@@ -190,6 +201,7 @@ def _declaration(
         labels |= {name: value for value, name in names.items() if name not in labels}
     if found.reference == "instances" and unnamed:
         labels = {"lesion": 1}
+    channels: dict[str, int] | None = None
     if not labels:
         labels = {"label_1": 1}
         assumed.append("one label with value 1, because every reference read is empty")
@@ -206,11 +218,17 @@ def _declaration(
         "intended use and approval: to be written",
     ]
     data = {
-        "path": _path(images, folder) if references is None else None,
-        "images": None if references is None else _path(images, folder),
-        "references": None if references is None else _path(references, folder),
+        "path": path_from(images, folder) if references is None else None,
+        "images": None if references is None else path_from(images, folder),
+        "references": None if references is None else path_from(references, folder),
     }
-    model, checks = _model(predictions, onnx, of_model, folder, modality, labels, found)
+    if onnx is not None and fit is not None:
+        labels, channels, told = labels_of_channels(onnx, fit, labels)
+        assumed += told
+    if onnx is not None and of_model is not None:
+        model, checks = onnx_lines(onnx, of_model, fit, channels, folder, modality, labels, found)
+    else:
+        model, checks = predictions_lines(predictions, folder), []
     facts = Facts(
         title=title,
         modality=modality,
@@ -223,57 +241,6 @@ def _declaration(
         model=model,
     )
     return declaration(facts), assumed + checks
-
-
-def _model(
-    predictions: Path | None,
-    onnx: Path | None,
-    facts: OnnxFacts | None,
-    folder: Path,
-    modality: str,
-    labels: dict[str, int],
-    found: Inspection,
-) -> tuple[list[str], list[str]]:
-    """Lines of the model's section, and what is to be checked in them."""
-    from limen.pipeline.templates import quoted
-
-    if onnx is None or facts is None:
-        path = "predictions" if predictions is None else _path(predictions, folder)
-        return [f"predictions: {quoted(path)} # one label map a case, named as the case"], []
-    lines = [f"onnx: {quoted(_path(onnx, folder))}"]
-    if facts.settings is not None:
-        for part in ("input", "output"):
-            values = dict(facts.settings.get(part) or {})
-            if not set(values.get("channels") or {}) <= set(labels):
-                del values["channels"]  # of labels under other names: channel = label value
-            if values:
-                lines.append(f"{part}: # as the model file states it")
-                lines += [f"  {key}: {json.dumps(value)}" for key, value in values.items()]
-        return lines, []
-    shape = facts.inputs[0].shape if facts.inputs else None
-    sizes = shape[2:] if shape is not None and len(shape) == 5 else ()
-    spacing = [row[1] for row in found.spacing_mm]
-    lines += [
-        "# The file does not say how its input is made: check each line against its training.",
-        "input:",
-        f"  spacing_mm: {json.dumps(spacing)} # the median of the cases; what was it trained at?",
-        "  orientation: LPS # where x, y, z of the tensor point; nibabel and MONAI: often RAS",
-    ]
-    if modality == "CT":
-        lines.append("  window_hu: [-1000, 400] # clipped to these HU, then mapped onto 0 to 1")
-    else:
-        lines.append("  normalise: zscore # mean 0 and standard deviation 1 over each case")
-    if len(sizes) == 3 and all(isinstance(n, int) for n in sizes):
-        lines.append(
-            f"  patch: {json.dumps(list(sizes))} # the model's fixed input size, in x, y, z"
-        )
-    else:
-        lines.append("  patch: [96, 96, 96] # sliding window in voxels, in x, y, z")
-    channels = facts.outputs[0].shape[1] if facts.outputs and facts.outputs[0].shape else None
-    activation = "sigmoid" if channels == 1 else "softmax"
-    lines += ["output:", f"  activation: {activation} # none, if the model ends with its own"]
-    told = "the model's input (spacing, window, orientation, patch): check it in limen.yaml"
-    return lines, [told]
 
 
 def _found_words(found: Inspection) -> list[str]:
@@ -290,12 +257,6 @@ def _found_words(found: Inspection) -> list[str]:
     if found.empty_references:
         words.append(f"{found.empty_references} references read hold no label.")
     return words + [f"{note[:1].upper()}{note[1:]}." for note in found.notes]
-
-
-def _path(path: Path, folder: Path) -> str:
-    """Relative to the product where it lies below it, else absolute."""
-    whole, base = Path(os.path.abspath(path)), Path(os.path.abspath(folder))  # noqa: PTH100
-    return whole.relative_to(base).as_posix() if whole.is_relative_to(base) else str(whole)
 
 
 def _name_of(folder: Path) -> str:
