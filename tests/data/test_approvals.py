@@ -208,3 +208,17 @@ def test_origin_follows_from_the_approval(kind: Any) -> None:
     assert origin_of(approval(kind), None) == ("phantom" if made else "measured")
     assert origin_of(approval(kind), "phantom") == "phantom"
     assert origin_of(approval(kind), "resimulated") == "resimulated"
+
+
+def test_an_approval_of_a_day_to_come_is_not_in_force(file: Any) -> None:
+    approval = load_approval(
+        file("kind: retrospective-waiver\nboard: B\nnumber: N-7\nissued: 2026-05-02\n")
+    )
+    day_before, that_day = date(2026, 5, 1), date(2026, 5, 2)
+    problem = approval_problem(approval, day_before)
+    assert problem is not None and "not in force yet" in problem.what
+    assert "2026-05-02" in str(problem.found) and problem.mend
+    assert reach_of(approval, "measured", day_before) == "feasibility"
+    assert not approval.expired(day_before)
+    assert approval_problem(approval, that_day) is None
+    assert reach_of(approval, "measured", that_day) == "submission"

@@ -137,6 +137,7 @@ def _check_parts(
     _check_leakage(found, prints, checked)
     if whole:
         _check_sizes(product, found, checked)
+        _check_words(product, checked)
 
 
 @dataclass(frozen=True)
@@ -172,6 +173,11 @@ def _find(
         if expired is not None:
             checked.add("refused", expired, where)
         origin_of(approval, declared.origin)
+        if approval.kind == "undeclared":
+            checked.notes.append(
+                f"{where}: its approval is undeclared, so results reach feasibility and no "
+                f"further; fill in {declared.approval}"
+            )
     except LimenError as error:
         checked.add("wrong", error, where)
     row: dict[str, Any] = {
@@ -284,6 +290,19 @@ def _check_sizes(product: Product, sets: list[_Found], checked: Checked) -> None
                     "add patients, or have a clinician state another risk",
                 )
             )
+
+
+def _check_words(product: Product, checked: Checked) -> None:
+    """What `limen new` left for a person to write."""
+    if product.declaration.product.intended_use.statement.startswith("(to be written)"):
+        checked.problems.append(
+            CheckedProblem(
+                "warning",
+                "the intended use is still to be written",
+                "limen.yaml, product.intended_use.statement",
+                mend="say what the product shows, on whom, for whom and when",
+            )
+        )
 
 
 # --- model ------------------------------------------------------------------------------------
