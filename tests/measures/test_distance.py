@@ -11,7 +11,8 @@ from scipy import ndimage
 from scipy.spatial.distance import cdist
 
 from limen.measures import ShapeMismatch, Undefined, hd95_mm
-from limen.measures.distance import surface
+from limen.measures.runs import in_memory_order, runs_of
+from limen.measures.surfaces import surface_voxels
 
 TILTED = np.array(
     [[0.7, 0, 0, -120], [0, 0.7, -1.1, 35], [0, 0, 2.3, 800], [0, 0, 0, 1]], dtype=float
@@ -24,6 +25,13 @@ def box(shape, *ranges):
     mask = np.zeros(shape, dtype=bool)
     mask[tuple(slice(*r) for r in ranges)] = True
     return mask
+
+
+def surface(mask):
+    (turned,), order = in_memory_order([np.asarray(mask, np.uint8)])
+    outline = np.zeros(turned.shape, bool)
+    outline[tuple(surface_voxels(runs_of(turned)).T)] = True
+    return outline.transpose(np.argsort(order))
 
 
 def brute_force(p, r, affine):

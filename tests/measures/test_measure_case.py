@@ -102,23 +102,24 @@ def test_both_empty_is_a_correct_rejection(nodules):
     assert label.correct_rejection
     assert (label.dice, label.hd95_mm) == (1.0, 0.0)
     assert (label.volume_error_ml, label.relative_volume_error) == (0.0, 0.0)
-    assert label.undefined == {}
+    assert label.undefined == {"nsd": "no tolerance was stated"}
 
 
 def test_empty_prediction_is_undefined_in_words(nodules):
     (label,) = measure_case(EMPTY, cubes(((2, 2, 2), 4)), AFFINE, nodules).labels
     assert (label.dice, label.hd95_mm, label.relative_volume_error) == (0.0, None, -1.0)
-    assert label.undefined == {"hd95_mm": "prediction is empty"}
+    assert (label.iou, label.boundary_iou) == (0.0, 0.0)
+    distances = ("hd_mm", "hd95_mm", "assd_mm", "masd_mm")
+    assert [getattr(label, name) for name in distances] == [None] * 4
+    assert [label.undefined[name] for name in distances] == ["prediction is empty"] * 4
     assert not label.correct_rejection
 
 
 def test_empty_reference_is_undefined_in_words(nodules):
     (label,) = measure_case(cubes(((2, 2, 2), 4)), EMPTY, AFFINE, nodules).labels
     assert (label.dice, label.hd95_mm, label.relative_volume_error) == (0.0, None, None)
-    assert label.undefined == {
-        "hd95_mm": "reference is empty",
-        "relative_volume_error": "reference is empty",
-    }
+    for name in ("hd_mm", "hd95_mm", "assd_mm", "masd_mm", "relative_volume_error"):
+        assert label.undefined[name] == "reference is empty"
 
 
 @pytest.mark.parametrize("which", ["prediction", "reference"])

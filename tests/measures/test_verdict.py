@@ -7,8 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from limen.measures import BadCriterion, Verdict, judge, measure_case
+from limen.measures import BadCriterion, Verdict, Wanted, judge, measure_case
 from limen.measures.verdict import UNITS
+from limen.product.criteria import MEASURES
 from limen.product.declaration import Criterion, Task
 
 SHAPE = (40, 40, 20)
@@ -27,7 +28,9 @@ def cubes(*corners_and_sides, value=1):
 
 
 def verdict(prediction, reference, task, **criterion):
-    return judge(measure_case(prediction, reference, AFFINE, task), [Criterion(**criterion)], task)
+    criteria = [Criterion(**criterion)]
+    measured = measure_case(prediction, reference, AFFINE, task, Wanted.by(criteria))
+    return judge(measured, criteria, task)
 
 
 def test_a_missed_nodule_fails_with_its_size_and_place(nodules):
@@ -133,8 +136,100 @@ def test_an_undefined_value_fails_with_its_reason(organs):
 
 @pytest.mark.parametrize("measure", sorted(UNITS))
 def test_a_correct_rejection_passes_everything(nodules, measure):
-    limit = {"at_least": 1.0} if measure == "dice" else {"at_most": 0.0}
+    limit = {"at_least": 1.0} if MEASURES[measure].direction == "at_least" else {"at_most": 0.0}
+    if MEASURES[measure].tolerance == "must":
+        limit["tolerance_mm"] = 1.0
     assert verdict(EMPTY, EMPTY, nodules, measure=measure, **limit).passed
+
+
+@pytest.mark.parametrize("measure", sorted(UNITS))
+def test_a_case_missed_altogether_fails_everything(nodules, measure):
+    # nothing is falsely marked, split, merged
+    if measure in ("false_marks", "split_lesions", "merged_lesions"):
+        return
+    limit = {"at_least": 1e-6} if MEASURES[measure].direction == "at_least" else {"at_most": 0.0}
+    if MEASURES[measure].tolerance == "must":
+        limit["tolerance_mm"] = 1.0
+    failed = verdict(EMPTY, cubes(LARGE), nodules, measure=measure, **limit)
+    assert not failed.passed
+    assert len(failed.reasons) == 1
+
+
+def test_surface_and_overlap_measures_say_their_name_value_and_limit(organs):
+    r, p = cubes(((2, 2, 2), 10)), cubes(((2, 2, 4), 10))
+    told = {
+        ("iou", "at_least"): (0.9, "IoU of liver is 0.667, at least 0.9 required"),
+        ("hd", "at_most"): (1, "HD of liver is 2 mm, limit 1 mm"),
+        ("nsd", "at_least"): (0.99, "NSD at 1 mm of liver is "),
+        ("boundary_iou", "at_least"): (0.99, "boundary IoU of liver is "),
+        ("assd", "at_most"): (0.01, "ASSD of liver is "),
+    }
+    for (measure, side), (limit, words) in told.items():
+        tolerance = {"tolerance_mm": 1} if measure == "nsd" else {}
+        v = verdict(p, r, organs, measure=measure, label="liver", **{side: limit}, **tolerance)
+        assert v.reasons[0].startswith(words), v.reasons
+
+
+def test_a_tolerance_matches_by_centres_instead_of_overlap(nodules):
+    r, p = cubes(((2, 2, 2), 3)), cubes(((8, 2, 2), 3))
+    assert not verdict(p, r, nodules, measure="missed_lesions", at_most=0).passed
+    for tolerance, found in ((5.9, False), (6.0, True)):
+        for measure in ("missed_lesions", "false_marks"):
+            v = verdict(p, r, nodules, measure=measure, tolerance_mm=tolerance, at_most=0)
+            assert v.passed is found
+    v = verdict(p, r, nodules, measure="missed_lesions", tolerance_mm=5, at_most=0)
+    assert v.reasons == ["1 nodule missed (none within 5 mm): 3.7 mm at (3, 3, 3) mm LPS"]
+
+
+def test_split_and_merged_lesions_are_counted(nodules):
+    one, two = cubes(((2, 2, 2), 9)), cubes(((2, 2, 2), 3), ((8, 2, 2), 3))
+    split = verdict(two, one, nodules, measure="split_lesions", at_most=0)
+    assert split.reasons[0].startswith("1 nodule under several marks: ")
+    merged = verdict(one, two, nodules, measure="merged_lesions", at_most=0)
+    assert merged.criteria[0].value == 2
+    assert merged.reasons[0].startswith("2 nodules under a mark that covers another too: ")
+    assert verdict(two, one, nodules, measure="merged_lesions", at_most=0).passed
+    assert verdict(one, two, nodules, measure="split_lesions", at_most=0).passed
+
+
+def test_measures_of_lesions_have_their_closed_forms(nodules):
+    r, p = cubes(((2, 2, 2), 6), ((20, 20, 10), 3)), cubes(((4, 2, 2), 6))
+    expected = {
+        "lesion_sensitivity": 0.5,
+        "largest_missed_lesion": (6 * 27 / np.pi) ** (1 / 3),
+        "centroid_error": 2.0,
+        "lesion_dice": 0.0,
+    }
+    for measure, value in expected.items():
+        limit = {MEASURES[measure].direction: 1.0}
+        (result,) = verdict(p, r, nodules, measure=measure, **limit).criteria
+        assert result.value == pytest.approx(value), measure
+    sized = verdict(p, r, nodules, measure="lesion_dice", min_diameter_mm=6, at_least=0.9)
+    assert sized.criteria[0].value == pytest.approx(4 / 6)
+    assert sized.reasons == [
+        "Dice of the worst lesion is 0.667, at least 0.9 required: 7.4 mm at (4, 4, 4) mm LPS"
+    ]
+
+
+def test_a_region_is_judged_as_the_union_of_its_labels():
+    task = Task(
+        kind="lesion-detection",
+        labels={"core": 1, "oedema": 2},
+        regions={"whole": ["core", "oedema"]},
+    )
+    r = np.maximum(cubes(((2, 2, 2), 4)), cubes(((6, 2, 2), 4), value=2))
+    p = cubes(((2, 2, 2), 4)) * 2 + cubes(((6, 2, 2), 4))
+    assert verdict(p, r, task, measure="dice", label="core", at_least=0.1).criteria[0].value == 0
+    v = verdict(p, r, task, measure="dice", region="whole", at_least=1)
+    assert v.passed
+    assert (v.criteria[0].region, v.criteria[0].label) == ("whole", None)
+    missed = {"measure": "missed_lesions", "at_most": 0}
+    assert not verdict(p, r, task, **missed).passed
+    assert verdict(p, r, task, **missed, region="whole").passed
+    v = verdict(EMPTY, r, task, **missed, region="whole")
+    assert v.criteria[0].value == 1  # two labels, one lesion
+    with pytest.raises(BadCriterion, match="region"):
+        verdict(p, r, task, measure="dice", region="half", at_least=1)
 
 
 def test_a_value_just_over_the_limit_is_not_shown_as_the_limit(organs):

@@ -9,7 +9,8 @@ import json
 import pytest
 from declaration_texts import GOOD, line_of
 
-from limen.product import DeclarationError
+from limen.product import MEASURES, DeclarationError
+from limen.product.problems import listed
 
 # piece of the good text, what stands there instead, key, line after the piece's, found, and
 # words of what is expected; then the nearest valid word
@@ -82,6 +83,21 @@ FIELD = [
     ("label: nodule", "label: nodle", "criteria[2].label", "nodle", "nodule or mass", "nodule"),
     ("label: nodule", "min_diameter_mm: 3", "criteria[2].min_diameter_mm", "min_diameter_mm",
      "no size limit", None),
+    ("label: nodule", "tolerance_mm: 2", "criteria[2].tolerance_mm", "tolerance_mm",
+     "no tolerance: dice has none", None),
+    ("measure: dice, at_least: 0.7,", "measure: nsd, at_least: 0.7,", "criteria[2].tolerance_mm",
+     None, "nsd needs it", None),
+    ("measure: false_marks,", "measure: false_marks, tolerance_mm: 0,", "criteria[1].tolerance_mm",
+     "0", "above 0", None),
+    ("label: nodule", "region: all", "criteria[2].region", "all", "there is none", None),
+    ("labels: {nodule: 1, mass: 2}", "labels: {nodule: 1, mass: 2}\n  regions: {all: [nodle]}",
+     "task.regions.all[0]", "nodle", "nodule or mass", "nodule"),
+    ("labels: {nodule: 1, mass: 2}", "labels: {nodule: 1, mass: 2}\n  regions: {mass: [mass]}",
+     "task.regions.mass", "mass", "a name of its own", None),
+    ("labels: {nodule: 1, mass: 2}", "labels: {nodule: 1, mass: 2}\n  regions: {all: []}",
+     "task.regions.all", "[]", "the names of its labels", None),
+    ("labels: {nodule: 1, mass: 2}", "labels: {nodule: 1, mass: 2}\n  regions: {all: [mass, mass]}",
+     "task.regions.all[1]", "mass", "each label once", None),
     ("at_most: 5 mm", "at_most: 5 mL", "criteria[3].at_most", "5 mL", "a length: a number in mm",
      None),
     ("at_most: 5 mm", "at_most: .inf", "criteria[3].at_most", ".inf", "a length", None),
@@ -415,8 +431,7 @@ def test_the_error_lists_every_problem_in_one_line_each(folder):
     assert len(lines) == len(caught.value.problems) == 16
     assert lines[6] == (
         "limen.yaml:15: criteria[0].measure: found 'missed_lesion'; expected one of "
-        "missed_lesions, false_marks, dice, volume_error, relative_volume_error or hd95; "
-        "did you mean 'missed_lesions'?"
+        f"{listed(list(MEASURES))}; did you mean 'missed_lesions'?"
     )
     plain = [p.as_dict() for p in caught.value.problems]
     assert json.loads(json.dumps(plain)) == plain

@@ -18,19 +18,24 @@ if TYPE_CHECKING:
         bootstrap_ratio,
         bootstrap_statistic,
     )
-    from limen.measures.case import LabelMeasures, LesionMeasures, Measurement, measure_case
-    from limen.measures.distance import hd95_mm
+    from limen.measures.case import LesionMeasures, Measurement, Wanted, measure_case
+    from limen.measures.centreline import cldice
+    from limen.measures.distance import SurfaceDistances, hd95_mm
     from limen.measures.errors import (
         BadAffine,
+        BadConvention,
         BadCriterion,
         BadScores,
+        BadValue,
         CannotSay,
         MeasureError,
         NotALabelMap,
         NotProbabilities,
         ShapeMismatch,
+        SpacingMissing,
         UndeclaredValue,
         Undefined,
+        UnknownFile,
     )
     from limen.measures.figure import Figure
     from limen.measures.intervals import (
@@ -41,6 +46,15 @@ if TYPE_CHECKING:
         wilson,
     )
     from limen.measures.lesions import Lesion, Lesions, find_lesions, match_lesions
+    from limen.measures.matching import BoxPair, PointPair, match_boxes, match_points
+    from limen.measures.measurement import (
+        Agreement,
+        Linearity,
+        Repeatability,
+        agreement,
+        linearity,
+        repeatability,
+    )
     from limen.measures.mrmc import (
         ReaderStudy,
         ReaderStudyDifference,
@@ -51,6 +65,7 @@ if TYPE_CHECKING:
     from limen.measures.net_benefit import NetBenefit, decision_curve
     from limen.measures.operating_point import Classification, classification
     from limen.measures.overlap import dice, relative_volume_error, volume_error_ml, volume_ml
+    from limen.measures.paired import MarginAnswer, PairedShares, against_margin, mcnemar
     from limen.measures.reliability import Calibration, calibration
     from limen.measures.reliability_picture import reliability_svg
     from limen.measures.roc import (
@@ -60,10 +75,21 @@ if TYPE_CHECKING:
         auc_difference,
         auc_difference_unpaired,
     )
+    from limen.measures.segmentation import LabelMeasures, segmentation
     from limen.measures.summary import CaseRow, Summary, summarise
     from limen.measures.verdict import CriterionResult, Verdict, judge
 
 _HOME = {
+    "MarginAnswer": "paired",
+    "against_margin": "paired",
+    "PairedShares": "paired",
+    "mcnemar": "paired",
+    "Linearity": "measurement",
+    "Repeatability": "measurement",
+    "Agreement": "measurement",
+    "linearity": "measurement",
+    "repeatability": "measurement",
+    "agreement": "measurement",
     "mrmc_u_statistic": "mrmc_moments",
     "VarianceComponents": "mrmc",
     "ReaderStudyDifference": "mrmc",
@@ -78,10 +104,22 @@ _HOME = {
     "classification": "operating_point",
     "measure_case": "case",
     "Measurement": "case",
-    "LabelMeasures": "case",
+    "Wanted": "case",
+    "cldice": "centreline",
+    "SurfaceDistances": "distance",
+    "LabelMeasures": "segmentation",
+    "segmentation": "segmentation",
+    "BoxPair": "matching",
+    "PointPair": "matching",
+    "match_boxes": "matching",
+    "match_points": "matching",
     "LesionMeasures": "case",
     "hd95_mm": "distance",
     "BadAffine": "errors",
+    "BadConvention": "errors",
+    "BadValue": "errors",
+    "SpacingMissing": "errors",
+    "UnknownFile": "errors",
     "BadCriterion": "errors",
     "CannotSay": "errors",
     "MeasureError": "errors",
@@ -124,10 +162,14 @@ _HOME = {
 }
 
 __all__ = [
+    "Agreement",
     "AucComparison",
     "BadAffine",
+    "BadConvention",
     "BadCriterion",
     "BadScores",
+    "BadValue",
+    "BoxPair",
     "Calibration",
     "CannotSay",
     "CaseRow",
@@ -139,19 +181,30 @@ __all__ = [
     "Lesion",
     "LesionMeasures",
     "Lesions",
+    "Linearity",
+    "MarginAnswer",
     "MeasureError",
     "Measurement",
     "NetBenefit",
     "NotALabelMap",
     "NotProbabilities",
+    "PairedShares",
+    "PointPair",
     "ReaderStudy",
     "ReaderStudyDifference",
+    "Repeatability",
     "ShapeMismatch",
+    "SpacingMissing",
     "Summary",
+    "SurfaceDistances",
     "UndeclaredValue",
     "Undefined",
+    "UnknownFile",
     "VarianceComponents",
     "Verdict",
+    "Wanted",
+    "against_margin",
+    "agreement",
     "auc",
     "auc_covariance",
     "auc_difference",
@@ -163,6 +216,7 @@ __all__ = [
     "bootstrap_statistic",
     "calibration",
     "classification",
+    "cldice",
     "clopper_pearson",
     "clopper_pearson_lower",
     "clopper_pearson_upper",
@@ -171,12 +225,18 @@ __all__ = [
     "find_lesions",
     "hd95_mm",
     "judge",
+    "linearity",
+    "match_boxes",
     "match_lesions",
+    "match_points",
+    "mcnemar",
     "measure_case",
     "mrmc_anova",
     "mrmc_u_statistic",
     "relative_volume_error",
     "reliability_svg",
+    "repeatability",
+    "segmentation",
     "summarise",
     "volume_error_ml",
     "volume_ml",

@@ -2,41 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Self
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from limen.measures.distance import hd95_mm
-from limen.measures.errors import ShapeMismatch, UndeclaredValue, Undefined
-from limen.measures.grid import Array, checked_affine, checked_labels
-from limen.measures.lesions import Kind, Lesion, Lesions, find_lesions, match_pairs, overlaps
-from limen.measures.overlap import dice, relative_volume_error, volume_ml
-from limen.product.declaration import Task
+from limen.measures.errors import ShapeMismatch, UndeclaredValue
+from limen.measures.grid import Array, checked_affine, small_labels
+from limen.measures.lesions import Kind, Lesion, Lesions, lesions_of, match_pairs, overlaps
+from limen.measures.segmentation import LabelMeasures, LabelPair, measure_structures
+from limen.product.declaration import Criterion, Task
+
+if TYPE_CHECKING:
+    from limen.measures.runs import Runs
 
 
 @dataclass(frozen=True)
-class LabelMeasures:
-    """Overlap, volume and distance of one label in one case.
+class Wanted:
+    """What the criteria ask for beyond what every case is measured by.
 
-    A value that is not defined is None, and ``undefined`` says why, by the value's name.
-    With reference and prediction both empty the case is a correct rejection of this label:
-    Dice is 1 and every error 0, by convention and not by measurement.
+    Attributes
+    ----------
+    nsd_tolerances_mm : tuple of float
+        Tolerances of the normalised surface distance.
+    cldice : bool
+        Whether the centreline Dice is needed, which takes long.
     """
 
-    label: str
-    dice: float
-    volume_reference_ml: float
-    volume_prediction_ml: float
-    volume_error_ml: float
-    """Signed: above zero the prediction is too large."""
-    relative_volume_error: float | None
-    """Signed, as a fraction of the reference volume."""
-    hd95_mm: float | None
-    correct_rejection: bool
-    undefined: dict[str, str] = field(default_factory=dict)
+    nsd_tolerances_mm: tuple[float, ...] = ()
+    cldice: bool = False
+
+    @classmethod
+    def by(cls, criteria: Iterable[Criterion]) -> Self:
+        criteria = list(criteria)
+        tolerances = {
+            float(c.tolerance_mm)
+            for c in criteria
+            if c.measure == "nsd" and c.tolerance_mm is not None
+        }
+        return cls(tuple(sorted(tolerances)), any(c.measure == "cldice" for c in criteria))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON; empty when nothing beyond the usual is asked for."""
+        plain: dict[str, Any] = {}
+        if self.nsd_tolerances_mm:
+            plain["nsd_tolerances_mm"] = list(self.nsd_tolerances_mm)
+        if self.cldice:
+            plain["cldice"] = True
+        return plain
 
 
 @dataclass(frozen=True)
@@ -69,21 +84,26 @@ class Measurement:
     labels : tuple of LabelMeasures
     reference, prediction : tuple of LesionMeasures, or None
         The lesions of either side; None where the task does not look for lesions.
+    regions : Measurement or None
+        The same of the task's regions, each a label here; None where there are none.
     """
 
     task: str
     labels: tuple[LabelMeasures, ...]
     reference: tuple[LesionMeasures, ...] | None = None
     prediction: tuple[LesionMeasures, ...] | None = None
+    regions: Measurement | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON; ``lesions`` is left out where the task does not look for lesions."""
-        plain: dict[str, Any] = {"task": self.task, "labels": [asdict(m) for m in self.labels]}
+        plain: dict[str, Any] = {"task": self.task, "labels": [m.as_dict() for m in self.labels]}
         if self.reference is not None and self.prediction is not None:
             plain["lesions"] = {
                 "reference": [_plain(lesion) for lesion in self.reference],
                 "prediction": [_plain(lesion) for lesion in self.prediction],
             }
+        if self.regions is not None:
+            plain["regions"] = self.regions.as_dict()
         return plain
 
     @classmethod
@@ -92,10 +112,14 @@ class Measurement:
         lesions = plain.get("lesions")
         return cls(
             task=plain["task"],
-            labels=tuple(LabelMeasures(**m) for m in plain["labels"]),
+            labels=tuple(LabelMeasures.from_dict(m) for m in plain["labels"]),
             reference=_restored(lesions["reference"]) if lesions is not None else None,
             prediction=_restored(lesions["prediction"]) if lesions is not None else None,
+            regions=cls.from_dict(plain["regions"]) if "regions" in plain else None,
         )
+
+
+_Sides = tuple[tuple[LesionMeasures, ...], tuple[LesionMeasures, ...]]
 
 
 def measured_labels(task: Task) -> list[str]:
@@ -106,7 +130,11 @@ def measured_labels(task: Task) -> list[str]:
 
 
 def measure_case(
-    prediction: ArrayLike, reference: ArrayLike, affine_mm: ArrayLike, task: Task
+    prediction: ArrayLike,
+    reference: ArrayLike,
+    affine_mm: ArrayLike,
+    task: Task,
+    wanted: Wanted | None = None,
 ) -> Measurement:
     """Measure a prediction against its reference.
 
@@ -122,6 +150,9 @@ def measure_case(
         every value of the reference is one lesion; the prediction's lesions are the connected
         components of each of its values; all count as one label, named by the only declared
         label or else "lesion". Whole-number ``ignore_labels`` count as background in both.
+        A region is measured as the union of its labels, after the labels; so are its lesions.
+    wanted : Wanted, optional
+        What the criteria ask for beyond the usual.
 
     Returns
     -------
@@ -136,59 +167,97 @@ def measure_case(
         For a label value that the task does not declare.
     ShapeMismatch, NotALabelMap, BadAffine
     """
+    wanted = wanted or Wanted()
     affine = checked_affine(affine_mm)
-    p = checked_labels(prediction, "prediction")
-    r = checked_labels(reference, "reference")
+    p = small_labels(prediction, "prediction")
+    r = small_labels(reference, "reference")
     if p.shape != r.shape:
         raise ShapeMismatch(
             "prediction and reference are not on one grid",
             found=f"shape {p.shape} against {r.shape}",
             mend="bring the prediction onto the grid of the reference",
         )
-    # C order once: most that follows is several times slower on Fortran order (NIfTI)
-    p = np.ascontiguousarray(_without_ignored(p, task))
-    r = np.ascontiguousarray(_without_ignored(r, task))
-    if task.reference == "instances":
-        sides = {measured_labels(task)[0]: (p != 0, r != 0)}
+    pair = LabelPair.of(p, r, affine[:3, :3])
+    pair = replace(
+        pair,
+        prediction=_without_ignored(pair.prediction, task),
+        reference=_without_ignored(pair.reference, task),
+    )
+    instances = task.reference == "instances"
+    if instances:
+        name = measured_labels(task)[0]
+        top = max(int(x.value.max(initial=0)) for x in (pair.prediction, pair.reference))
+        structures = {name: tuple(range(1, top + 1))}
     else:
-        _check_declared(p, task, "prediction")
-        _check_declared(r, task, "reference")
-        sides = {name: (p == value, r == value) for name, value in task.labels.items()}
-    labels = tuple(_measure_label(name, *masks, affine) for name, masks in sides.items())
-    if task.kind != "lesion-detection":
-        return Measurement(task.kind, labels)
-
+        _check_declared(pair.prediction, task, "prediction")
+        _check_declared(pair.reference, task, "reference")
+        structures = {name: (value,) for name, value in task.labels.items()} | {
+            region: tuple(task.labels[name] for name in names)
+            for region, names in task.regions.items()
+        }
+    tolerances = dict.fromkeys(structures, wanted.nsd_tolerances_mm)
+    labels = tuple(measure_structures(pair, structures, tolerances))
+    if wanted.cldice:
+        labels = tuple(replace(m, stated_cldice=m.cldice) for m in labels)
+    labels = tuple(replace(m, masks=None) for m in labels)
+    own, regions = (
+        labels[: len(labels) - len(task.regions)],
+        labels[len(labels) - len(task.regions) :],
+    )
     names: str | dict[int, str] = {value: name for name, value in task.labels.items()}
     kind: Kind = "mask"
-    if task.reference == "instances":
+    if instances:
         names, kind = measured_labels(task)[0], "instances"
-    found = find_lesions(p, affine, names, "mask")
-    true = find_lesions(r, affine, names, kind)
-    return Measurement(task.kind, labels, *_matched(true, found))
+    looked_for = task.kind == "lesion-detection"
+    region = Measurement(task.kind, regions) if regions else None
+    if not looked_for:
+        return Measurement(task.kind, own, regions=region)
+    sides = _sides(pair, affine, names, kind)
+    if region is not None:
+        united = [
+            _sides(_united(pair, task, members), affine, name, "mask")
+            for name, members in task.regions.items()
+        ]
+        true, found = _numbered_on(united)
+        region = replace(region, reference=true, prediction=found)
+    return Measurement(task.kind, own, *sides, regions=region)
 
 
-def _measure_label(name: str, p: Array, r: Array, affine: Array) -> LabelMeasures:
-    undefined: dict[str, str] = {}
-    relative = distance = None
-    try:
-        relative = relative_volume_error(p, r)
-    except Undefined as e:
-        undefined["relative_volume_error"] = e.what
-    try:
-        distance = hd95_mm(p, r, affine)
-    except Undefined as e:
-        undefined["hd95_mm"] = e.what
-    volume_p, volume_r = volume_ml(p, affine), volume_ml(r, affine)
-    return LabelMeasures(
-        label=name,
-        dice=dice(p, r),
-        volume_reference_ml=volume_r,
-        volume_prediction_ml=volume_p,
-        volume_error_ml=volume_p - volume_r,
-        relative_volume_error=relative,
-        hd95_mm=distance,
-        correct_rejection=volume_p == volume_r == 0.0,
-        undefined=undefined,
+def _sides(pair: LabelPair, affine: Array, names: Mapping[int, str] | str, kind: Kind) -> _Sides:
+    """The lesions of reference and prediction, matched."""
+    found = lesions_of(pair.prediction, pair.order, affine, names, "mask")
+    true = lesions_of(pair.reference, pair.order, affine, names, kind)
+    return _matched(true, found)
+
+
+def _united(pair: LabelPair, task: Task, members: Sequence[str]) -> LabelPair:
+    """Both sides with the labels of a region as one value, and nothing else."""
+    table = np.zeros(65536, np.int32)
+    table[[task.labels[name] for name in members]] = 1
+    return replace(
+        pair,
+        prediction=pair.prediction.relabelled(table).joined(),
+        reference=pair.reference.relabelled(table).joined(),
+    )
+
+
+def _numbered_on(parts: Sequence[_Sides]) -> _Sides:
+    """Lesions of several regions in one list, with ids that go on from region to region."""
+    every_true: tuple[LesionMeasures, ...] = ()
+    every_found: tuple[LesionMeasures, ...] = ()
+    for true, found in parts:
+        n_true, n_found = len(every_true), len(every_found)
+        every_true += tuple(_moved(x, n_true, n_found) for x in true)
+        every_found += tuple(_moved(x, n_found, n_true) for x in found)
+    return every_true, every_found
+
+
+def _moved(lesion: LesionMeasures, own: int, other: int) -> LesionMeasures:
+    return replace(
+        lesion,
+        id=lesion.id + own,
+        matched=None if lesion.matched is None else lesion.matched + other,
+        overlaps=tuple(n + other for n in lesion.overlaps),
     )
 
 
@@ -228,16 +297,14 @@ def _side(
     return tuple(rows)
 
 
-def _without_ignored(labels: Array, task: Task) -> Array:
+def _without_ignored(runs: Runs, task: Task) -> Runs:
     ignored = [v for v in task.ignore_labels if isinstance(v, int)]
-    if not ignored:
-        return labels
-    return np.where(np.isin(labels, ignored), 0, labels)
+    return runs.take(~np.isin(runs.value, ignored)) if ignored else runs
 
 
-def _check_declared(labels: Array, task: Task, what: str) -> None:
+def _check_declared(runs: Runs, task: Task, what: str) -> None:
     declared = set(task.labels.values())
-    extra = [int(v) for v in np.unique(labels[labels != 0]) if int(v) not in declared]
+    extra = [int(v) for v in np.unique(runs.value) if int(v) not in declared]
     if extra:
         raise UndeclaredValue(
             f"the {what} holds label values that the task does not declare",

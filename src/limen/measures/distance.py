@@ -2,44 +2,201 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
 import numpy as np
 from numpy.typing import ArrayLike
 
-from limen.measures.errors import ShapeMismatch, Undefined
-from limen.measures.grid import Array, Mask, bounding_box, checked_affine, checked_pair
+from limen.measures.errors import BadConvention, ShapeMismatch, Undefined
+from limen.measures.grid import Array, checked_affine, checked_pair
 
+if TYPE_CHECKING:
+    from limen.measures.runs import Runs
+
+Convention = Literal["limen", "monai", "medpy", "surface-distance"]
+CONVENTIONS: tuple[Convention, ...] = ("limen", "monai", "medpy", "surface-distance")
 PERCENTILE = 95.0
+_SLACK_MM = 1e-9
+"""A distance of 3 x 0.8 mm is at a tolerance of 2.4 mm, whatever the last digit says."""
 
 
-def surface(mask: Mask, flat_axes: tuple[bool, bool, bool] | None = None) -> Mask:
-    """Voxels of a mask that have a face neighbour outside it.
+@dataclass(frozen=True, eq=False)
+class SurfaceDistances:
+    """From each surface element of either mask to the nearest of the other.
 
-    This is the mask minus its erosion with face connectivity (6 neighbours). Beyond the array
-    counts as outside, so a mask that is cut by the border of the grid has surface there.
+    Attributes
+    ----------
+    prediction_mm, reference_mm : (N,), (M,) float64
+        Distances of the prediction's elements and of the reference's.
+    prediction_weight, reference_weight : (N,), (M,) float64, or None
+        Area (mm2; in 2-D length, mm) of each element where the convention weighs them.
+    convention : Convention
+
+    Notes
+    -----
+    With A and B the surface elements, d(a) the distance of a to the nearest of B:
+
+    ==================  =======================================================================
+    limen, monai        voxels with a face neighbour outside, between their centres; HD95 is the
+                        larger of the two directed percentiles (linear interpolation); ASSD the
+                        mean over all elements of both. Metrics Reloaded (Maier-Hein, Reinke et
+                        al., Nature Methods 2024). They differ in a volume of a single slice:
+                        MONAI takes its whole area as surface, Limen its outline.
+    medpy               the same elements; HD95 is the percentile of both directions pooled, its
+                        "assd" the mean of the two directed means (here ``masd_mm``).
+    surface-distance    elements are marching-cubes patches at the corners of voxels, weighed by
+                        their area; a percentile is the smallest distance at which the area
+                        reaches that share.
+    ==================  =======================================================================
+    """
+
+    prediction_mm: Array
+    reference_mm: Array
+    prediction_weight: Array | None = None
+    reference_weight: Array | None = None
+    convention: Convention = "limen"
+
+    def percentile_mm(self, percent: float) -> float:
+        """Percentile Hausdorff distance; 100 is the Hausdorff distance."""
+        sides = (
+            (self.prediction_mm, self.prediction_weight),
+            (
+                self.reference_mm,
+                self.reference_weight,
+            ),
+        )
+        if self.convention == "medpy":
+            return float(np.percentile(np.concatenate([d for d, _ in sides]), percent))
+        return max(_percentile(d, w, percent) for d, w in sides)
+
+    @property
+    def hd_mm(self) -> float:
+        """Hausdorff distance: the largest of all distances."""
+        return max(float(self.prediction_mm.max()), float(self.reference_mm.max()))
+
+    @property
+    def hd95_mm(self) -> float:
+        """95th percentile Hausdorff distance."""
+        return self.percentile_mm(PERCENTILE)
+
+    @property
+    def masd_mm(self) -> float:
+        """Mean average surface distance: the mean of the two directed means."""
+        p = np.average(self.prediction_mm, weights=self.prediction_weight)
+        r = np.average(self.reference_mm, weights=self.reference_weight)
+        return float(p + r) / 2.0
+
+    @property
+    def assd_mm(self) -> float:
+        """Average symmetric surface distance: the mean over the elements of both surfaces."""
+        if self.convention == "medpy":
+            return self.masd_mm
+        total_p, total_r = self._total()
+        p = _weighed(self.prediction_mm, self.prediction_weight)
+        r = _weighed(self.reference_mm, self.reference_weight)
+        return (p + r) / (total_p + total_r)
+
+    def nsd(self, tolerance_mm: float) -> float:
+        """Normalised surface distance: the share of both surfaces within the tolerance.
+
+        Nikolov et al., J Med Internet Res 2021; elements are counted, or weighed by area where
+        the convention does. A distance equal to the tolerance is within it.
+        """
+        near_p = self.prediction_mm <= tolerance_mm + _SLACK_MM
+        near_r = self.reference_mm <= tolerance_mm + _SLACK_MM
+        total_p, total_r = self._total()
+        p = _weighed(near_p, self.prediction_weight)
+        r = _weighed(near_r, self.reference_weight)
+        return (p + r) / (total_p + total_r)
+
+    @property
+    def boundary_iou(self) -> float:
+        """IoU of the two surfaces as sets of voxels; of conventions whose elements are voxels."""
+        both = int(np.count_nonzero(self.prediction_mm == 0))
+        return both / (self.prediction_mm.size + self.reference_mm.size - both)
+
+    def _total(self) -> tuple[float, float]:
+        return (
+            float(self.prediction_mm.size)
+            if self.prediction_weight is None
+            else float(self.prediction_weight.sum()),
+            float(self.reference_mm.size)
+            if self.reference_weight is None
+            else float(self.reference_weight.sum()),
+        )
+
+
+def surface_distances(
+    pairs: Sequence[tuple[Runs, Runs]],
+    axes_mm: Array,
+    order: tuple[int, int, int],
+    flat_axes: tuple[bool, bool, bool],
+    convention: Convention = "limen",
+) -> list[SurfaceDistances | None]:
+    """Distances between the surfaces of several pairs of masks on one grid.
 
     Parameters
     ----------
-    mask : (I, J, K) bool
-    flat_axes : (bool, bool, bool), optional
-        Axes along which the grid has a single voxel; they have no neighbours to look at, so a
-        single slice has its outline as surface and not its whole area. Default: from the shape.
+    pairs : sequence of (prediction, reference)
+        Runs of each mask.
+    axes_mm : (3, 3) array
+        Steps of the axes of the image, as columns, in mm in the patient. Any three that span a
+        volume: oblique and sheared (tilted gantry) grids are exact as well.
+    order : (int, int, int)
+        Which axis of the image each axis of the runs is.
+    flat_axes : (bool, bool, bool)
+        Axes of a single voxel, along which nothing counts as a neighbour.
+    convention : Convention
+
+    Returns
+    -------
+    list
+        None where one of the two masks is empty.
     """
-    flat = flat_axes or (mask.shape[0] == 1, mask.shape[1] == 1, mask.shape[2] == 1)
-    mask = np.ascontiguousarray(mask)  # Fortran order (NIfTI) is several times slower here
-    core = mask.copy()
-    for axis in range(3):
-        if flat[axis]:
-            continue
-        c, m = np.moveaxis(core, axis, 0), np.moveaxis(mask, axis, 0)
-        c[1:] &= m[:-1]
-        c[:-1] &= m[1:]
-        c[0] = False
-        c[-1] = False
-    outline: Mask = mask & ~core
-    return outline
+    from limen.measures.nearest import Lattice, PointSet
+    from limen.measures.runs import in_threads
+    from limen.measures.surface_elements import surface_elements
+    from limen.measures.surfaces import surface_voxels
+
+    lattice = Lattice(axes_mm, order, flat_axes)
+    there = [n for n, (p, r) in enumerate(pairs) if len(p) and len(r)]
+    seen_as_flat = flat_axes if convention in ("limen", "surface-distance") else (False,) * 3
+
+    def surface(task: tuple[int, int]) -> tuple[PointSet, Array | None]:
+        n, side = task
+        weights = None
+        if convention == "surface-distance":
+            voxels, weights = surface_elements(pairs[n][side], lattice.spacing_mm, flat_axes)
+        else:
+            voxels = surface_voxels(pairs[n][side], seen_as_flat)
+        points = PointSet(voxels, lattice)
+        points.prepare()
+        return points, weights
+
+    sides = in_threads(surface, [(n, side) for n in there for side in (0, 1)])
+
+    def directed(task: tuple[int, int]) -> Array:
+        n, side = task
+        points: PointSet = sides[2 * n + 1 - side][0]
+        return points.distances_mm(sides[2 * n + side][0].voxels)
+
+    far = in_threads(directed, [(n, side) for n in range(len(there)) for side in (0, 1)])
+    answers: list[SurfaceDistances | None] = [None] * len(pairs)
+    for n, pair in enumerate(there):
+        answers[pair] = SurfaceDistances(
+            far[2 * n], far[2 * n + 1], sides[2 * n][1], sides[2 * n + 1][1], convention
+        )
+    return answers
 
 
-def hd95_mm(prediction: ArrayLike, reference: ArrayLike, affine_mm: ArrayLike) -> float:
+def hd95_mm(
+    prediction: ArrayLike,
+    reference: ArrayLike,
+    affine_mm: ArrayLike,
+    convention: Convention = "limen",
+) -> float:
     """95th percentile Hausdorff distance in mm.
 
     The larger of the two directed 95th percentiles (linear interpolation) of the distances
@@ -53,19 +210,18 @@ def hd95_mm(prediction: ArrayLike, reference: ArrayLike, affine_mm: ArrayLike) -
         Masks of one shape; any value other than zero is inside.
     affine_mm : (4, 4) array
         Voxel index to patient position in mm.
+    convention : Convention
+        Whose number to give; see :class:`SurfaceDistances`.
 
     Raises
     ------
     Undefined
         When one of the two is empty: there is no distance to nothing.
-    ShapeMismatch, BadAffine
-
-    Notes
-    -----
-    The convention of MONAI's ``compute_hausdorff_distance(percentile=95)`` and of Metrics
-    Reloaded. Others pool the two directions before the percentile (medpy) or weigh surface
-    elements by area (surface-distance) and give other numbers for the same masks.
+    ShapeMismatch, BadAffine, BadConvention
     """
+    from limen.measures.runs import in_memory_order, runs_of
+
+    require_convention(convention)
     p, r = checked_pair(prediction, reference)
     if p.ndim != 3:
         raise ShapeMismatch(
@@ -74,34 +230,39 @@ def hd95_mm(prediction: ArrayLike, reference: ArrayLike, affine_mm: ArrayLike) -
             mend="give a single slice the shape (I, J, 1)",
         )
     axes_mm = checked_affine(affine_mm)[:3, :3]
-    flat = (p.shape[0] == 1, p.shape[1] == 1, p.shape[2] == 1)
-    surface_p, surface_r = _surface_voxels(p, flat), _surface_voxels(r, flat)
-    if surface_p is None and surface_r is None:
+    (p, r), order = in_memory_order([p, r])
+    pair = runs_of(p.view(np.uint8)), runs_of(r.view(np.uint8))
+    if not len(pair[0]) and not len(pair[1]):
         return 0.0
-    if surface_p is None:
-        raise Undefined("prediction is empty")
-    if surface_r is None:
-        raise Undefined("reference is empty")
-    points_p, points_r = surface_p @ axes_mm.T, surface_r @ axes_mm.T
-    return max(
-        float(np.percentile(_nearest_mm(points_p, points_r), PERCENTILE)),
-        float(np.percentile(_nearest_mm(points_r, points_p), PERCENTILE)),
-    )
+    for runs, name in zip(pair, ("prediction", "reference"), strict=True):
+        if not len(runs):
+            raise Undefined(f"{name} is empty")
+    flat = (p.shape[0] == 1, p.shape[1] == 1, p.shape[2] == 1)
+    (found,) = surface_distances([pair], axes_mm, order, flat, convention)
+    assert found is not None
+    return found.hd95_mm
 
 
-def _surface_voxels(mask: Mask, flat: tuple[bool, bool, bool]) -> Array | None:
-    """Indices (N, 3) of the surface voxels, as float64; None when the mask is empty."""
-    # Cropping changes nothing: outside the box there is only background or the grid's border.
-    box = bounding_box(mask)
-    if box is None:
-        return None
-    start = np.array([s.start for s in box])
-    found: Array = np.argwhere(surface(mask[box], flat)) + start
-    return found.astype(float)
+def require_convention(convention: str) -> None:
+    """
+    Raises
+    ------
+    BadConvention
+    """
+    if convention not in CONVENTIONS:
+        raise BadConvention(
+            "no such convention", found=convention, mend=f"use one of {', '.join(CONVENTIONS)}"
+        )
 
 
-def _nearest_mm(points: Array, others: Array) -> Array:
-    from scipy.spatial import cKDTree
+def _percentile(distances: Array, weights: Array | None, percent: float) -> float:
+    if weights is None:
+        return float(np.percentile(distances, percent))
+    order = np.lexsort((weights, distances))
+    share = np.cumsum(weights[order]) / np.sum(weights)
+    at = min(int(np.searchsorted(share, percent / 100.0)), len(order) - 1)
+    return float(distances[order[at]])
 
-    distances: Array = cKDTree(others, balanced_tree=False, compact_nodes=True).query(points)[0]
-    return distances
+
+def _weighed(values: Array, weights: Array | None) -> float:
+    return float(np.sum(values)) if weights is None else float(np.sum(values * weights))

@@ -41,7 +41,27 @@ class NotProbabilities(MeasureError):
     """Probabilities outside 0 to 1."""
 
 
+class BadPlan(MeasureError):
+    """A plan asks for what cannot be: a share outside 0 to 1, a claim that is not true."""
+
+
 class CannotSay(MeasureError):
     """There is too little to state an interval."""
 
     exit_code = 1
+
+
+class BadConvention(MeasureError):
+    """A convention that this room does not know, or that cannot be used on this input."""
+
+
+class BadValue(MeasureError):
+    """A number out of its range: a tolerance below zero, a probability above one, NaN."""
+
+
+class SpacingMissing(MeasureError):
+    """Arrays came without their spacing; it is never guessed."""
+
+
+class UnknownFile(MeasureError):
+    """A file that is no label map this room can read."""

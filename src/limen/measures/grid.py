@@ -11,7 +11,7 @@ from limen.measures.errors import BadAffine, NotALabelMap, ShapeMismatch
 
 Array = NDArray[Any]
 Mask = NDArray[np.bool_]
-Box = tuple[slice, slice, slice]
+_LARGEST_LABEL = 65535
 
 
 def checked_affine(affine_mm: ArrayLike) -> Array:
@@ -60,10 +60,11 @@ def checked_pair(prediction: ArrayLike, reference: ArrayLike) -> tuple[Mask, Mas
     return p.astype(bool, copy=False), r.astype(bool, copy=False)
 
 
-def checked_labels(labels: ArrayLike, what: str) -> Array:
-    """A label map as an unsigned or signed integer volume (I, J, K).
+def small_labels(labels: ArrayLike, what: str) -> Array:
+    """A label map (I, J, K) as uint8, or as uint16 where its values need it.
 
-    Whole numbers stored as floats are accepted; NaN, fractions and negative values are not.
+    Whole numbers stored as floats are accepted; NaN, fractions, negative values and values over
+    65535 are not. Not copied where it is small already.
 
     Raises
     ------
@@ -76,35 +77,38 @@ def checked_labels(labels: ArrayLike, what: str) -> Array:
             found=f"shape {a.shape}",
             mend="give a single slice the shape (I, J, 1)",
         )
+    if a.dtype in (np.uint8, np.uint16):
+        return a
     if a.dtype == bool:
-        return a.astype(np.uint8)
-    if a.dtype.kind == "f":
-        # NaN and infinity fail the comparison too
-        if not (np.isfinite(a).all() and (a == np.rint(a)).all()):
-            raise NotALabelMap(
-                f"the {what} holds values that are not whole numbers",
-                found="NaN or infinity" if not np.isfinite(a).all() else "fractions",
-                mend="give label values, not probabilities",
-            )
-        a = a.astype(np.int64)
-    if a.dtype.kind not in "iu":
+        return a.view(np.uint8)
+    if a.dtype.kind not in "iuf":
         raise NotALabelMap(f"the {what} does not hold numbers", found=str(a.dtype))
-    if a.dtype.kind == "i" and a.size and a.min() < 0:
+    if a.size == 0:
+        return a.astype(np.uint8)
+    low, high = a.min(), a.max()  # NaN if there is one
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise NotALabelMap(
+            f"the {what} holds values that are not whole numbers",
+            found="NaN or infinity",
+            mend="give label values, not probabilities",
+        )
+    if low < 0:
         raise NotALabelMap(
             f"the {what} holds negative label values",
-            found=str(int(a.min())),
+            found=str(int(low)),
             mend="use 0 for background and positive values for labels",
         )
-    return a
-
-
-def bounding_box(mask: Mask) -> Box | None:
-    """The smallest box that holds every voxel of a (I, J, K) mask; None when it is empty."""
-    box = []
-    for axis in range(3):
-        others = tuple(a for a in range(3) if a != axis)
-        hit = np.flatnonzero(mask.any(axis=others))
-        if not hit.size:
-            return None
-        box.append(slice(int(hit[0]), int(hit[-1]) + 1))
-    return box[0], box[1], box[2]
+    if high > _LARGEST_LABEL:
+        raise NotALabelMap(
+            f"the {what} holds label values over {_LARGEST_LABEL}",
+            found=str(int(high)),
+            mend="number the labels anew",
+        )
+    small = a.astype(np.uint8 if high <= 255 else np.uint16, order="K")
+    if a.dtype.kind == "f" and not all(np.array_equal(a[i], small[i]) for i in range(a.shape[0])):
+        raise NotALabelMap(
+            f"the {what} holds values that are not whole numbers",
+            found="fractions",
+            mend="give label values, not probabilities",
+        )
+    return small

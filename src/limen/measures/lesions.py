@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from limen.measures.errors import ShapeMismatch, UndeclaredValue
-from limen.measures.grid import (
-    Array,
-    Box,
-    Mask,
-    bounding_box,
-    checked_affine,
-    checked_labels,
-    voxel_volume_mm3,
-)
+from limen.measures.errors import BadValue, ShapeMismatch, UndeclaredValue
+from limen.measures.grid import Array, Mask, checked_affine, small_labels, voxel_volume_mm3
+from limen.measures.matching import assign
+
+if TYPE_CHECKING:
+    from limen.measures.runs import Runs
 
 Kind = Literal["mask", "instances"]
 
@@ -79,20 +75,17 @@ class Lesions:
     ----------
     lesions : tuple of Lesion
         Ordered by id.
-    parts : (A, B, C) int32
-        Number of the part that each voxel of ``box`` belongs to, 0 for background.
-    id_of_part : (n + 1,) int64
-        Lesion id of each part; 0 for background.
-    box : three slices
-        Where ``parts`` lies in the grid.
+    runs : Runs
+        Of all lesions, their ids as values.
+    order : (int, int, int)
+        Which axis of the map each axis of the runs is.
     shape : (int, int, int)
-        Of the grid.
+        Of the map.
     """
 
     lesions: tuple[Lesion, ...]
-    parts: Array
-    id_of_part: Array
-    box: Box
+    runs: Runs
+    order: tuple[int, int, int]
     shape: tuple[int, int, int]
 
 
@@ -133,34 +126,54 @@ def find_lesions(
         For a value that ``names`` does not have.
     ShapeMismatch, NotALabelMap, BadAffine
     """
-    labels = checked_labels(label_map, "label map")
+    from limen.measures.runs import in_memory_order, runs_of
+
+    labels = small_labels(label_map, "label map")
     affine = checked_affine(affine_mm)
-    shape = (labels.shape[0], labels.shape[1], labels.shape[2])
-    box = bounding_box(labels != 0)
-    if box is None:
-        empty = slice(0, 0), slice(0, 0), slice(0, 0)
-        return Lesions((), np.zeros((0, 0, 0), np.int32), np.zeros(1, np.int64), empty, shape)
-    # C order: scipy's labelling is several times slower on Fortran order (NIfTI)
-    labels = np.ascontiguousarray(labels[box])
-    parts = np.zeros(labels.shape, dtype=np.int32)
-    names_of: list[str] = []
-    for value in np.unique(labels[labels != 0]):
-        name = names if isinstance(names, str) else names.get(int(value))
+    (turned,), order = in_memory_order([labels])
+    return lesions_of(runs_of(turned), order, affine, names, kind)
+
+
+def lesions_of(
+    runs: Runs,
+    order: tuple[int, int, int],
+    affine_mm: Array,
+    names: Mapping[int, str] | str,
+    kind: Kind,
+) -> Lesions:
+    """The lesions of a label map given as runs; see :func:`find_lesions`.
+
+    ``order`` says which axis of the map each axis of the runs is; ``affine_mm`` is the map's.
+    """
+    from limen.measures.components import components
+
+    values = np.unique(runs.value)
+    named = {int(v): names if isinstance(names, str) else names.get(int(v)) for v in values}
+    for value, name in named.items():
         if name is None:
             raise UndeclaredValue(
                 "the label map holds a value without a name",
-                found=str(int(value)),
+                found=str(value),
                 mend="declare it under task.labels or task.ignore_labels",
             )
-        here = labels == value
-        n = 1
-        if kind == "mask":
-            n = _add_components(here, parts, len(names_of))
-        else:
-            parts[here] = len(names_of) + 1
-        names_of += [name] * n
-    lesions, id_of_part = _describe(parts, names_of, affine, box, shape)
-    return Lesions(lesions, parts, id_of_part, box, shape)
+    if kind == "mask":
+        part, n = components(runs)
+    else:
+        part, n = np.searchsorted(values, runs.value), len(values)
+    by_part = np.argsort(part, kind="stable")
+    runs, part = runs.take(by_part), part[by_part]
+    first = np.searchsorted(part, np.arange(n))
+    found = _describe(
+        runs, first, order, affine_mm, [str(named[int(v)]) for v in runs.value[first]]
+    )
+    ids = np.empty(n, np.int32)
+    ids[[at for at, _ in found]] = np.arange(1, n + 1)
+    by_row = np.lexsort((runs.start, runs.row))
+    numbered = type(runs)(runs.shape, runs.row, runs.start, runs.stop, ids[part]).take(by_row)
+    shape = [0, 0, 0]
+    for axis, size in zip(order, runs.shape, strict=True):
+        shape[axis] = size
+    return Lesions(tuple(x for _, x in found), numbered, order, (shape[0], shape[1], shape[2]))
 
 
 def overlaps(reference: Lesions, prediction: Lesions) -> list[Pair]:
@@ -177,140 +190,140 @@ def overlaps(reference: Lesions, prediction: Lesions) -> list[Pair]:
             "reference and prediction are not on one grid",
             found=f"shape {reference.shape} against {prediction.shape}",
         )
-    common = [
-        slice(max(a.start, b.start), max(a.start, b.start, min(a.stop, b.stop)))
-        for a, b in zip(reference.box, prediction.box, strict=True)
-    ]
-    in_r, in_p = (
-        side.parts[
-            tuple(
-                slice(c.start - o.start, c.stop - o.start)
-                for c, o in zip(common, side.box, strict=True)
-            )
-        ]
-        for side in (reference, prediction)
-    )
-    both_there = (in_r > 0) & (in_p > 0)
-    ids_r = reference.id_of_part[in_r[both_there]]
-    ids_p = prediction.id_of_part[in_p[both_there]]
-    # joint histogram: one number for each pair of ids, counted in one pass
-    width = len(prediction.lesions) + 1
-    joint = ids_r * width + ids_p
-    if width * (len(reference.lesions) + 1) <= 10_000_000:
-        counts = np.bincount(joint)
-        codes = np.flatnonzero(counts)
-        shared_voxels = counts[codes]
-    else:
-        codes, shared_voxels = np.unique(joint, return_counts=True)
+    from limen.measures.runs import shared_voxels
+
+    if reference.order != prediction.order:
+        prediction = in_order(prediction, reference.order)
     pairs = []
-    for code, shared in zip(codes, shared_voxels, strict=True):
-        r, p = reference.lesions[code // width - 1], prediction.lesions[code % width - 1]
+    for id_r, id_p, shared in zip(*shared_voxels(reference.runs, prediction.runs), strict=True):
+        r, p = reference.lesions[id_r - 1], prediction.lesions[id_p - 1]
         if r.label != p.label:
             continue
-        n = int(shared)
-        both = r.voxels + p.voxels
+        n, both = int(shared), r.voxels + p.voxels
         pairs.append(Pair(r.id, p.id, n, n / (both - n), 2 * n / both))
     return pairs
 
 
+def in_order(lesions: Lesions, order: tuple[int, int, int]) -> Lesions:
+    """The same lesions with runs along another axis."""
+    from limen.measures.runs import runs_of
+
+    ids = np.zeros(lesions.runs.shape, np.uint8 if len(lesions.lesions) < 256 else np.uint16)
+    for lesion in lesions.lesions:
+        own = lesions.runs.take(lesions.runs.value == lesion.id)
+        low, high = own.box()
+        window = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+        ids[window][own.mask(low, high)] = lesion.id
+    image = ids.transpose(np.argsort(lesions.order))
+    runs = runs_of(np.ascontiguousarray(image.transpose(order)))
+    return Lesions(lesions.lesions, runs, order, lesions.shape)
+
+
 def match_lesions(
-    reference: Lesions, prediction: Lesions, min_iou: float = 0.0
+    reference: Lesions,
+    prediction: Lesions,
+    min_iou: float = 0.0,
+    max_centroid_mm: float | None = None,
 ) -> tuple[Pair, ...]:
     """One-to-one matching of reference and predicted lesions.
 
     Two lesions of one label may be matched when they share at least one voxel and their IoU is
-    at least ``min_iou``. Among all one-to-one matchings the one with the most pairs is taken,
-    and among those the one with the largest sum of IoU (optimal assignment, Kuhn 1955; the
-    one-to-one strategy of Metrics Reloaded). Each lesion is in one pair at most: of two marks on
-    one lesion the second stays unmatched, and of two lesions under one mark the second does.
+    at least ``min_iou``; or, with ``max_centroid_mm``, when their centroids lie at most that far
+    apart, whether they overlap or not. Among all one-to-one matchings the one with the most
+    pairs is taken, and among those the one with the largest sum of IoU (by centroids: the
+    smallest sum of distances). Each lesion is in one pair at most: of two marks on one lesion
+    the second stays unmatched, and of two lesions under one mark the second does.
 
     Returns
     -------
     tuple of Pair
         Ordered by reference id.
+
+    Raises
+    ------
+    ShapeMismatch, BadValue
     """
-    return match_pairs(overlaps(reference, prediction), min_iou)
+    touching = overlaps(reference, prediction)
+    if max_centroid_mm is None:
+        return match_pairs(touching, min_iou)
+    met = {(p.reference, p.prediction): p for p in touching}
+    near = match_centroids(reference.lesions, prediction.lesions, max_centroid_mm)
+    return tuple(met.get(pair) or Pair(*pair, 0, 0.0, 0.0) for pair in near)
 
 
-def match_pairs(pairs: list[Pair], min_iou: float = 0.0) -> tuple[Pair, ...]:
+def match_pairs(pairs: Sequence[Pair], min_iou: float = 0.0) -> tuple[Pair, ...]:
     """The optimal one-to-one choice out of overlapping pairs; see :func:`match_lesions`."""
-    from scipy.optimize import linear_sum_assignment
-
-    allowed = {(p.reference, p.prediction): p for p in pairs if p.iou >= min_iou}
-    if not allowed:
-        return ()
-    rows = sorted({r for r, _ in allowed})
-    columns = sorted({p for _, p in allowed})
-    gain = np.zeros((len(rows), len(columns)))
-    at_row = {r: i for i, r in enumerate(rows)}
-    at_column = {c: i for i, c in enumerate(columns)}
-    # One more pair must always be worth more than all the IoU there can be.
-    one_pair = min(gain.shape) + 1.0
-    for (r, c), pair in allowed.items():
-        gain[at_row[r], at_column[c]] = one_pair + pair.iou
-    chosen = zip(*linear_sum_assignment(gain, maximize=True), strict=True)
-    keys = sorted((rows[i], columns[j]) for i, j in chosen)
-    return tuple(allowed[k] for k in keys if k in allowed)
+    if not 0 <= min_iou <= 1:
+        raise BadValue("the least IoU of a match is not from 0 to 1", found=str(min_iou))
+    allowed = sorted(
+        (p for p in pairs if p.iou >= min_iou), key=lambda p: (p.reference, p.prediction)
+    )
+    chosen = assign([(p.reference, p.prediction) for p in allowed], [p.iou for p in allowed])
+    return tuple(allowed[n] for n in chosen)
 
 
-def _add_components(here: Mask, parts: Array, before: int) -> int:
-    """Write components of ``here``, 26 neighbours, into ``parts`` from ``before`` + 1; how many."""
-    from scipy.ndimage import generate_binary_structure, label
-
-    box = bounding_box(here)
-    assert box is not None
-    found, n = label(here[box], structure=generate_binary_structure(3, 3))
-    inside = found > 0
-    parts[box][inside] = found[inside] + before
-    return int(n)
+def match_centroids(
+    reference: Sequence[Lesion], prediction: Sequence[Lesion], within_mm: float
+) -> list[tuple[int, int]]:
+    """Ids (reference, prediction) of lesions of one label matched by their centroids."""
+    if not (math.isfinite(within_mm) and within_mm > 0):
+        raise BadValue("the largest distance of a match is not above zero", found=str(within_mm))
+    pairs, quality = [], []
+    for r in reference:
+        for p in prediction:
+            far = math.dist(r.centroid_lps_mm, p.centroid_lps_mm)
+            if r.label == p.label and far <= within_mm:
+                pairs.append((r.id, p.id))
+                quality.append(1.0 - far / within_mm)
+    return [pairs[n] for n in assign(pairs, quality)]
 
 
 def _describe(
-    parts: Array, names: list[str], affine: Array, box: Box, shape: tuple[int, int, int]
-) -> tuple[tuple[Lesion, ...], Array]:
-    """The lesions, largest first, and the id of each part."""
-    from scipy.ndimage import find_objects
+    runs: Runs, first: Array, order: tuple[int, int, int], affine: Array, names: list[str]
+) -> list[tuple[int, Lesion]]:
+    """Place among the parts, and lesion, of each, largest first.
 
+    ``runs`` are ordered by part; those of part n begin at ``first[n]``.
+    """
+    if not len(names):
+        return []
     voxel_mm3 = voxel_volume_mm3(affine)
-    offset = np.array([b.start for b in box])
-    boxes = find_objects(parts)
-    voxels, starts, stops, centres, long_axes = [], [], [], [], []
-    for part, inner in enumerate(boxes, start=1):
-        here = parts[inner] == part
-        start = np.array([s.start for s in inner]) + offset
-        n = int(np.count_nonzero(here))
-        columns = here.sum(axis=2)
-        along = columns.sum(axis=1), columns.sum(axis=0), here.sum(axis=(0, 1))
-        voxels.append(n)
-        starts.append(start)
-        stops.append(start + here.shape)
-        centres.append([float(a @ np.arange(len(a))) / n for a in along] + start)
-        long_axes.append(_long_axis_mm(here, affine))
-
-    first = [np.ravel_multi_index(tuple(s), shape) for s in starts]
-    order = np.lexsort((first, -np.array(voxels)))
-    id_of_part = np.zeros(len(names) + 1, dtype=np.int64)
-    id_of_part[order + 1] = np.arange(1, len(names) + 1)
-    many = np.array(shape) > 1
-    lesions: list[Lesion] = []
-    for x in order:
-        centroid = affine[:3, :3] @ centres[x] + affine[:3, 3]
-        edge = ((starts[x] == 0) | (stops[x] == np.array(shape))) & many
-        lesions.append(
-            Lesion(
-                id=len(lesions) + 1,
-                label=names[x],
-                voxels=voxels[x],
-                volume_ml=voxels[x] * voxel_mm3 / 1000.0,
-                diameter_mm=(6.0 * voxels[x] * voxel_mm3 / math.pi) ** (1 / 3),
-                long_axis_mm=long_axes[x],
-                centroid_lps_mm=(float(centroid[0]), float(centroid[1]), float(centroid[2])),
-                bbox_start_ijk=_three(starts[x]),
-                bbox_stop_ijk=_three(stops[x]),
-                touches_edge=bool(edge.any()),
-            )
+    ends = np.append(first[1:], len(runs))
+    lengths = runs.lengths.astype(np.int64)
+    voxels = np.add.reduceat(lengths, first)
+    a, b = np.divmod(runs.row, runs.shape[1])
+    starts, stops, centres = (np.empty((len(first), 3), float) for _ in range(3))
+    sums = (a * lengths, b * lengths, (runs.start.astype(np.int64) + runs.stop - 1) * lengths / 2)
+    for at, (low, high, total) in enumerate(
+        zip((a, b, runs.start), (a + 1, b + 1, runs.stop), sums, strict=True)
+    ):
+        axis = order[at]
+        starts[:, axis] = np.minimum.reduceat(low, first)
+        stops[:, axis] = np.maximum.reduceat(high, first)
+        centres[:, axis] = np.add.reduceat(total, first) / voxels
+    shape = np.array(runs.shape)[np.argsort(order)]
+    corner = np.ravel_multi_index(tuple(starts.astype(int).T), tuple(shape))
+    edge = (((starts == 0) | (stops == shape)) & (shape > 1)).any(axis=1)
+    centroids = centres @ affine[:3, :3].T + affine[:3, 3]
+    lesions: list[tuple[int, Lesion]] = []
+    for n in np.lexsort((runs.value[first], corner, -voxels)):
+        own = runs.take(np.arange(first[n], ends[n]))
+        here = own.mask(starts[n][list(order)], stops[n][list(order)])
+        x, y, z = (float(c) for c in centroids[n])
+        lesion = Lesion(
+            id=len(lesions) + 1,
+            label=names[n],
+            voxels=int(voxels[n]),
+            volume_ml=float(voxels[n] * voxel_mm3 / 1000.0),
+            diameter_mm=float((6.0 * voxels[n] * voxel_mm3 / math.pi) ** (1 / 3)),
+            long_axis_mm=_long_axis_mm(here.transpose(np.argsort(order)), affine),
+            centroid_lps_mm=(x, y, z),
+            bbox_start_ijk=_three(starts[n]),
+            bbox_stop_ijk=_three(stops[n]),
+            touches_edge=bool(edge[n]),
         )
-    return tuple(lesions), id_of_part
+        lesions.append((int(n), lesion))
+    return lesions
 
 
 def _three(index: Array) -> tuple[int, int, int]:

@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from limen.measures.bootstrap import bootstrap_ratio
-from limen.measures.case import LabelMeasures, Measurement, measured_labels
+from limen.measures.case import Measurement, measured_labels
 from limen.measures.errors import CannotSay
 from limen.measures.figure import Figure
 from limen.measures.intervals import Interval, clopper_pearson
 from limen.measures.risk import RiskAnswer, answer_risk
+from limen.measures.segmentation import LabelMeasures
 from limen.measures.verdict import Verdict, false_marks, missed_lesions
 from limen.product.declaration import Risk, Task
 
@@ -303,8 +304,8 @@ def _label(
     level: _Level,
 ) -> LabelSummary:
     all_of_it = [(r.patient, m) for r in rows for m in r.measurement.labels if m.label == name]
-    there = [(p, m) for p, m in all_of_it if m.volume_reference_ml > 0]
-    absent = [(p, m) for p, m in all_of_it if m.volume_reference_ml == 0]
+    there = [(p, m) for p, m in all_of_it if m.voxels_reference > 0]
+    absent = [(p, m) for p, m in all_of_it if m.voxels_reference == 0]
     patients = [p for p, _ in there]
 
     def mean(value: Callable[[LabelMeasures], float | None], key: str, unit: str) -> Figure:
@@ -331,7 +332,11 @@ def _label(
         n_cases_empty_reference=len(absent),
         dice=level.mean(dices, patients),
         dice_at_worst=at_worst,
-        absolute_volume_error=mean(lambda m: abs(m.volume_error_ml), "volume_error_ml", "mL"),
+        absolute_volume_error=mean(
+            lambda m: None if m.volume_error_ml is None else abs(m.volume_error_ml),
+            "volume_error_ml",
+            "mL",
+        ),
         absolute_relative_volume_error=mean(
             lambda m: None if m.relative_volume_error is None else abs(m.relative_volume_error),
             "relative_volume_error",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from limen.measures.case import LabelMeasures, LesionMeasures, Measurement
+from limen.measures.case import LesionMeasures, Measurement
 from limen.measures.errors import BadCriterion
+from limen.measures.lesions import match_centroids
+from limen.measures.segmentation import LabelMeasures
 from limen.product.criteria import MEASURES
 from limen.product.declaration import Criterion, Task
 
@@ -23,9 +26,9 @@ class CriterionResult:
 
     Attributes
     ----------
-    measure, label, min_diameter_mm
-        As declared; a criterion without a label gives one result for each label, except for
-        the counts of lesions, which then count all labels together (label None).
+    measure, label, region, min_diameter_mm, tolerance_mm
+        As declared; a criterion without a label or region gives one result for each label,
+        except for measures of lesions, which then look at all labels together (label None).
     value : float or None
         What was measured; errors of volume without their sign. None when it is undefined.
     unit : str
@@ -46,6 +49,8 @@ class CriterionResult:
     limit: float
     passed: bool
     reason: str | None
+    region: str | None = None
+    tolerance_mm: float | None = None
 
 
 @dataclass(frozen=True)
@@ -75,28 +80,47 @@ class Verdict:
 
 
 def missed_lesions(
-    measurement: Measurement, min_diameter_mm: float = 0.0, label: str | None = None
+    measurement: Measurement,
+    min_diameter_mm: float = 0.0,
+    label: str | None = None,
+    tolerance_mm: float | None = None,
 ) -> list[LesionMeasures]:
-    """Reference lesions of at least this diameter that no prediction is matched with."""
+    """Reference lesions of at least this diameter that no prediction is matched with.
+
+    Matched by overlap, or with ``tolerance_mm`` by the distance of the centres.
+    """
+    found = {r for r, _ in _pairs(measurement, tolerance_mm)}
     return [
         x
         for x in measurement.reference or ()
-        if x.matched is None and _counts(x, min_diameter_mm, label)
+        if x.id not in found and _counts(x, min_diameter_mm, label)
     ]
 
 
 def false_marks(
-    measurement: Measurement, min_diameter_mm: float = 0.0, label: str | None = None
+    measurement: Measurement,
+    min_diameter_mm: float = 0.0,
+    label: str | None = None,
+    tolerance_mm: float | None = None,
 ) -> list[LesionMeasures]:
     """Predicted lesions of at least this diameter that are matched with no reference lesion.
 
-    A prediction matched with a reference lesion of any size is not a false mark.
+    A prediction matched with a reference lesion of any size is not a false mark. Matched by
+    overlap, or with ``tolerance_mm`` by the distance of the centres.
     """
+    true = {p for _, p in _pairs(measurement, tolerance_mm)}
     return [
         x
         for x in measurement.prediction or ()
-        if x.matched is None and _counts(x, min_diameter_mm, label)
+        if x.id not in true and _counts(x, min_diameter_mm, label)
     ]
+
+
+def _pairs(m: Measurement, tolerance_mm: float | None) -> list[tuple[int, int]]:
+    """Ids (reference, prediction) of the matched lesions."""
+    if tolerance_mm is None:
+        return [(x.id, x.matched) for x in m.reference or () if x.matched is not None]
+    return match_centroids(m.reference or (), m.prediction or (), tolerance_mm)
 
 
 def judge(measurement: Measurement, criteria: Sequence[Criterion], task: Task) -> Verdict:
@@ -124,59 +148,133 @@ def _apply(criterion: Criterion, m: Measurement, task: Task) -> Iterator[Criteri
         raise BadCriterion(
             "no such measure", found=measure, mend=f"use one of {', '.join(sorted(UNITS))}"
         )
-    known = [x.label for x in m.labels]
-    if criterion.label is not None and criterion.label not in known:
-        raise BadCriterion(
-            "the criterion names a label that is not measured",
-            where=measure,
-            found=criterion.label,
-            mend=f"use one of {', '.join(known)}",
-        )
-    if measure in ("missed_lesions", "false_marks"):
-        yield from _apply_to_lesions(criterion, m, task)
+    if criterion.region is not None:
+        if m.regions is None or criterion.region not in [x.label for x in m.regions.labels]:
+            raise BadCriterion(
+                "the criterion names a region that is not measured",
+                where=measure,
+                found=criterion.region,
+                mend="declare it under task.regions",
+            )
+        m = m.regions
+        only: str | None = criterion.region
+    else:
+        known = [x.label for x in m.labels]
+        if criterion.label is not None and criterion.label not in known:
+            raise BadCriterion(
+                "the criterion names a label that is not measured",
+                where=measure,
+                found=criterion.label,
+                mend=f"use one of {', '.join(known)}",
+            )
+        only = criterion.label
+    if MEASURES[measure].of == "lesions":
+        yield from _apply_to_lesions(criterion, m, task, only)
         return
     for row in m.labels:
-        if criterion.label in (None, row.label):
-            value, undefined = _value_of(measure, row)
+        if only in (None, row.label):
+            value, undefined = _value_of(criterion, row)
             for comparator, limit in _limits(criterion):
                 reason = None
                 if value is None or not _holds(value, comparator, limit):
-                    reason = _label_reason(measure, row, value, undefined, comparator, limit)
+                    reason = _label_reason(criterion, row, value, undefined, comparator, limit)
                 yield _result(criterion, row.label, value, comparator, limit, reason)
 
 
 def _apply_to_lesions(
-    criterion: Criterion, m: Measurement, task: Task
+    criterion: Criterion, m: Measurement, task: Task, only: str | None
 ) -> Iterator[CriterionResult]:
-    size = criterion.min_diameter_mm or 0.0
     if m.reference is None or m.prediction is None:
         why = (
-            f"{criterion.measure.replace('_', ' ')} cannot be counted: "
+            f"{MEASURES[criterion.measure].title} cannot be counted: "
             f"lesions are not measured for the task {m.task}"
         )
         for comparator, limit in _limits(criterion):
             yield _result(criterion, criterion.label, None, comparator, limit, why)
         return
-    if criterion.measure == "missed_lesions":
-        lesions = missed_lesions(m, size, criterion.label)
-        one, many = _nouns(criterion.label, task)
-        sized = f" of {size:g} mm or more" if size else ""
-        count = f"{len(lesions)} {one if len(lesions) == 1 else many}{sized} missed"
-        remark = "under a mark that is matched to another lesion"
-    else:
-        lesions = false_marks(m, size, criterion.label)
-        sized = f" of {size:g} mm or more" if size else ""
-        count = f"{len(lesions)} false {'mark' if len(lesions) == 1 else 'marks'}{sized}"
-        remark = "a further mark on a lesion already matched"
+    if MEASURES[criterion.measure].counts:
+        lesions, count, remark = _counted(criterion, m, task, only)
+        for comparator, limit in _limits(criterion):
+            reason = None
+            if not _holds(len(lesions), comparator, limit):
+                allowed = "" if (comparator, limit) == ("at most", 0) else f", limit {limit:g}"
+                if comparator == "at least":
+                    allowed = f", at least {limit:g} required"
+                places = _places(lesions, remark)
+                reason = f"{count}{allowed}{': ' + places if places else ''}"
+            yield _result(
+                criterion, criterion.label, float(len(lesions)), comparator, limit, reason
+            )
+        return
+    value, blamed = _lesion_value(criterion, m, only)
+    title = _of_name(MEASURES[criterion.measure].title, only)
     for comparator, limit in _limits(criterion):
         reason = None
-        if not _holds(len(lesions), comparator, limit):
-            allowed = "" if (comparator, limit) == ("at most", 0) else f", limit {limit:g}"
-            if comparator == "at least":
-                allowed = f", at least {limit:g} required"
-            places = _places(lesions, remark)
-            reason = f"{count}{allowed}{': ' + places if places else ''}"
-        yield _result(criterion, criterion.label, float(len(lesions)), comparator, limit, reason)
+        if value is None:
+            reason = f"{title} cannot be measured: no lesion was found"
+        elif not _holds(value, comparator, limit):
+            reason = f"{title} is {_against(value, comparator, limit, UNITS[criterion.measure])}"
+        if reason is not None and blamed:
+            reason += f": {_places(blamed, '')}"
+        yield _result(criterion, criterion.label, value, comparator, limit, reason)
+
+
+def _counted(
+    criterion: Criterion, m: Measurement, task: Task, only: str | None
+) -> tuple[list[LesionMeasures], str, str]:
+    """The lesions or marks that a criterion counts, their number in words, and a remark."""
+    size, tolerance = criterion.min_diameter_mm or 0.0, criterion.tolerance_mm
+    sized = f" of {size:g} mm or more" if size else ""
+    near = f" (none within {tolerance:g} mm)" if tolerance is not None else ""
+    if criterion.measure == "false_marks":
+        lesions = false_marks(m, size, only, tolerance)
+        count = f"{len(lesions)} false {'mark' if len(lesions) == 1 else 'marks'}{sized}{near}"
+        return lesions, count, "" if near else "a further mark on a lesion already matched"
+    one, many = _nouns(only, task)
+    if criterion.measure == "missed_lesions":
+        lesions = missed_lesions(m, size, only, tolerance)
+        done, remark = f"missed{near}", "under a mark that is matched to another lesion"
+        remark = "" if near else remark
+    else:
+        here = [x for x in m.reference or () if _counts(x, size, only)]
+        remark = ""
+        if criterion.measure == "split_lesions":
+            lesions, done = [x for x in here if len(x.overlaps) > 1], "under several marks"
+        else:
+            shared = {x.id for x in m.prediction or () if len(x.overlaps) > 1}
+            lesions = [x for x in here if shared & set(x.overlaps)]
+            done = "under a mark that covers another too"
+    noun = one if len(lesions) == 1 else many
+    return lesions, f"{len(lesions)} {noun}{sized} {done}", remark
+
+
+def _lesion_value(
+    criterion: Criterion, m: Measurement, only: str | None
+) -> tuple[float | None, list[LesionMeasures]]:
+    """The value of a measure of a case's lesions, and those to be blamed for it."""
+    size = criterion.min_diameter_mm or 0.0
+    here = [x for x in m.reference or () if _counts(x, size, only)]
+    missed = missed_lesions(m, size, only, criterion.tolerance_mm)
+    match criterion.measure:
+        case "lesion_sensitivity":
+            return (1.0 - len(missed) / len(here) if here else 1.0), missed
+        case "largest_missed_lesion":
+            worst = max(missed, key=lambda x: x.diameter_mm, default=None)
+            return (0.0, []) if worst is None else (worst.diameter_mm, [worst])
+        case "lesion_dice":
+            least = min(here, key=lambda x: x.overlap_dice or 0.0, default=None)
+            return (1.0, []) if least is None else (least.overlap_dice or 0.0, [least])
+        case _:
+            marks = {x.id: x for x in m.prediction or ()}
+            far = [
+                (math.dist(x.centroid_lps_mm, marks[x.matched].centroid_lps_mm), x)
+                for x in here
+                if x.matched is not None
+            ]
+            if not far:
+                return (None, here) if here else (0.0, [])
+            error, lesion = max(far, key=lambda pair: pair[0])
+            return error, [lesion]
 
 
 def _result(
@@ -189,7 +287,7 @@ def _result(
 ) -> CriterionResult:
     return CriterionResult(
         measure=criterion.measure,
-        label=label,
+        label=None if criterion.region is not None else label,
         min_diameter_mm=criterion.min_diameter_mm,
         value=value,
         unit=UNITS[criterion.measure],
@@ -197,50 +295,64 @@ def _result(
         limit=limit,
         passed=reason is None,
         reason=reason,
+        region=criterion.region,
+        tolerance_mm=criterion.tolerance_mm,
     )
 
 
-def _value_of(measure: str, row: LabelMeasures) -> tuple[float | None, str | None]:
+_FIELD = {"hd": "hd_mm", "hd95": "hd95_mm", "assd": "assd_mm", "masd": "masd_mm"}
+
+
+def _value_of(criterion: Criterion, row: LabelMeasures) -> tuple[float | None, str | None]:
     """The value to judge, or why there is none."""
-    match measure:
-        case "dice":
-            return row.dice, None
+    match criterion.measure:
         case "volume_error":
-            return abs(row.volume_error_ml), None
+            value, name = row.volume_error_ml, "volume_error_ml"
         case "relative_volume_error":
-            if row.relative_volume_error is None:
-                return None, row.undefined["relative_volume_error"]
-            return abs(row.relative_volume_error), None
-        case _:
-            return row.hd95_mm, row.undefined.get("hd95_mm")
+            value, name = row.relative_volume_error, "relative_volume_error"
+        case "nsd":
+            value, name = row.nsd_at.get(float(criterion.tolerance_mm or 0.0)), "nsd"
+            if value is None:
+                return None, "it was not measured at this tolerance"
+        case measure:
+            name = _FIELD.get(measure, measure)
+            value = getattr(row, name)
+            if value is None:
+                return None, row.undefined.get(name, "it was not measured")
+    if value is None:
+        return None, row.undefined.get(name)
+    return abs(value), None
 
 
 def _label_reason(
-    measure: str,
+    criterion: Criterion,
     row: LabelMeasures,
     value: float | None,
     undefined: str | None,
     comparator: str,
     limit: float,
 ) -> str:
-    name = {
-        "dice": "Dice",
-        "volume_error": "volume error",
-        "relative_volume_error": "relative volume error",
-        "hd95": "HD95",
-    }[measure]
+    measure = criterion.measure
+    at = f" at {criterion.tolerance_mm:g} mm" if criterion.tolerance_mm is not None else ""
+    name = f"{MEASURES[measure].title}{at} of {row.label}"
     if value is None:
-        return f"{name} of {row.label} cannot be measured: {undefined}"
-    scale, unit = (100, " %") if measure == "relative_volume_error" else (1, f" {UNITS[measure]}")
-    shown, bound = _apart(value * scale, limit * scale)
-    unit = unit.rstrip()
+        return f"{name} cannot be measured: {undefined}"
     side = ""
     if "volume" in measure:
-        side = " too large" if row.volume_error_ml > 0 else " too small"
+        side = " too large" if row.voxels_prediction > row.voxels_reference else " too small"
         side += f" ({row.volume_prediction_ml:.3g} mL against {row.volume_reference_ml:.3g} mL)"
+    if measure == "relative_volume_error":
+        return f"{name} is {_against(value * 100, comparator, limit * 100, '%', side)}"
+    return f"{name} is {_against(value, comparator, limit, UNITS[measure], side)}"
+
+
+def _against(value: float, comparator: str, limit: float, unit: str, side: str = "") -> str:
+    """A value beside its limit, in words."""
+    shown, bound = _apart(value, limit)
+    unit = f" {unit}" if unit else ""
     words = "limit" if comparator == "at most" else "at least"
     required = " required" if comparator == "at least" else ""
-    return f"{name} of {row.label} is {shown}{unit}{side}, {words} {bound}{unit}{required}"
+    return f"{shown}{unit}{side}, {words} {bound}{unit}{required}"
 
 
 def _apart(value: float, limit: float) -> tuple[str, str]:
@@ -252,8 +364,15 @@ def _apart(value: float, limit: float) -> tuple[str, str]:
     return repr(value), repr(limit)
 
 
+def _of_name(title: str, name: str | None) -> str:
+    return title if name is None else f"{title} of {name}"
+
+
 def _places(lesions: Sequence[LesionMeasures], remark: str) -> str:
-    named = [_place(x) + (f" ({remark})" if x.overlaps else "") for x in lesions[:_NAMED_LESIONS]]
+    named = [
+        _place(x) + (f" ({remark})" if remark and x.overlaps else "")
+        for x in lesions[:_NAMED_LESIONS]
+    ]
     if len(lesions) > _NAMED_LESIONS:
         named.append(f"and {len(lesions) - _NAMED_LESIONS} more")
     return ", ".join(named)

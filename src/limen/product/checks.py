@@ -65,11 +65,40 @@ class _Checks:
                     words = f"a value of its own; {seen[node.value]} has {node.value} already"
                     self._report(path, words)
                 seen.setdefault(node.value, name)
+        self._regions()
         ignored = self._get(("task", "ignore_labels"))
         for i, node in enumerate(ignored if isinstance(ignored, list) else []):
             if node.value in (*seen, *seen.values()):
                 words = "a label that task.labels does not declare; it cannot be both"
                 self._report(("task", "ignore_labels", i), words)
+
+    def _regions(self) -> None:
+        regions = self._get(("task", "regions"))
+        if not isinstance(regions, dict) or self._labels is None:
+            return
+        for name, node in regions.items():
+            path: Path = ("task", "regions", name)
+            if self._get(("task", "reference")) == "instances":
+                words = "no regions: with reference: instances the values number the lesions"
+                self._report(path, words, at_key=True)
+                continue
+            if not name.strip() or name in self._labels:
+                words = "a name of its own" if name.strip() else "a name for the region"
+                self._report(path, words, at_key=True)
+            members = node.value if isinstance(node.value, list) else []
+            if isinstance(node.value, list) and not members:
+                self._report(path, "the names of its labels")
+            seen: list[str] = []
+            for i, member in enumerate(members):
+                if not isinstance(member.value, str):
+                    continue
+                if member.value not in self._labels:
+                    words = f"a label of task.labels: {listed(self._labels)}"
+                    near = nearest(member.value, self._labels)
+                    self._report((*path, i), words, near=near)
+                elif member.value in seen:
+                    self._report((*path, i), "each label once")
+                seen.append(member.value)
 
     def criteria(self) -> None:
         found = self._get(("criteria",))
@@ -82,14 +111,42 @@ class _Checks:
         measure = MEASURES.get(name) if name is not None else None
         if measure is not None:
             self._limit(path, str(name), measure)
-            if not measure.counts and self._stated(*path, "min_diameter_mm"):
+            if measure.of == "label" and self._stated(*path, "min_diameter_mm"):
                 words = f"no size limit: {name} is measured on the whole label"
                 self._report((*path, "min_diameter_mm"), words, at_key=True)
+            self._tolerance(path, str(name), measure)
         elif not any(self._has(*path, side) for side in ("at_most", "at_least")):
             self._report((*path, "at_most"), "a limit, at_most or at_least", missing=True)
         if name is not None:
             self._fits(path, name, measure)
         self._label(path)
+        self._region(path)
+
+    def _tolerance(self, path: Path, name: str, measure: Measure) -> None:
+        stated = self._stated(*path, "tolerance_mm")
+        if measure.tolerance == "no" and stated:
+            words = f"no tolerance: {name} has none"
+            self._report((*path, "tolerance_mm"), words, at_key=True)
+        elif measure.tolerance == "must" and not stated:
+            words = f"tolerance_mm, how far apart outlines may lie and still agree; {name} needs it"
+            self._report((*path, "tolerance_mm"), words, missing=True)
+
+    def _region(self, path: Path) -> None:
+        region = self._text(*path, "region")
+        if region is None:
+            return
+        if self._stated(*path, "label"):
+            words = "either label or region, not both"
+            self._report((*path, "region"), words, at_key=True)
+        found = self._get(("task", "regions"))
+        valid = list(found) if isinstance(found, dict) else []
+        if region not in valid:
+            words = (
+                f"a region of task.regions: {listed(valid)}"
+                if valid
+                else ("a region that task.regions declares; there is none")
+            )
+            self._report((*path, "region"), words, near=nearest(region, valid))
 
     def _fits(self, path: Path, name: str, measure: Measure | None) -> None:
         known_kind = self._kind if self._kind in ("lesion-detection", "segmentation") else None

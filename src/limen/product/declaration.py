@@ -132,6 +132,11 @@ class Task(_Strict):
         description="Name and value of each label, in references and predictions. A value "
         "other than these is an error. DICOM SEG and RTSTRUCT are matched by name.",
     )
+    regions: dict[str, list[str]] = Field(
+        default_factory=dict,
+        description="Several labels measured as one structure, their union: its name, and the "
+        "names of its labels, as whole-tumour: [oedema, core].",
+    )
     ignore_labels: list[str | int] = Field(
         default_factory=list,
         description="Values (masks) or names (SEG segments, RTSTRUCT regions) to leave out.",
@@ -304,9 +309,17 @@ class Criterion(_Strict):
     label: str | None = Field(
         default=None, description="Judge this label alone; default: every label."
     )
+    region: str | None = Field(
+        default=None, description="Judge this region of task.regions instead of single labels."
+    )
     min_diameter_mm: Annotated[float, Field(ge=0), Unit("mm")] | None = Field(
         default=None,
         description="Count lesions of this equal-volume diameter or more; default: all.",
+    )
+    tolerance_mm: Annotated[float, Field(gt=0), Unit("mm")] | None = Field(
+        default=None,
+        description="Of nsd: how far apart outlines may lie and still agree. Of marks and "
+        "lesions: match them when their centres lie this close, instead of by overlap.",
     )
 
     @field_validator("at_most", "at_least", mode="before")

@@ -56,11 +56,17 @@ def _limit_rule(name: str) -> dict[str, Any]:
         limit["maximum"] = measure.largest
     other = "at_least" if measure.direction == "at_most" else "at_most"
     properties: dict[str, Any] = {measure.direction: limit, other: {"type": "null"}}
-    if not measure.counts:
+    required: list[str] = [measure.direction]
+    if measure.of == "label":
         properties["min_diameter_mm"] = {"type": "null"}
+    if measure.tolerance == "no":
+        properties["tolerance_mm"] = {"type": "null"}
+    elif measure.tolerance == "must":
+        properties["tolerance_mm"] = {"not": {"type": "null"}}
+        required.append("tolerance_mm")
     return {
         "if": {"properties": {"measure": {"const": name}}, "required": ["measure"]},
-        "then": {"required": [measure.direction], "properties": properties},
+        "then": {"required": required, "properties": properties},
     }
 
 
