@@ -7,6 +7,7 @@ that case, never a guess.
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,6 +42,11 @@ __all__ = [
 
 _IMAGE_FOLDERS = ("images", "imagesTr", "imagesTs")
 _REFERENCE_FOLDERS = ("references", "labels", "masks", "segmentations", "labelsTr", "labelsTs")
+
+
+_OTHER_KINDS = frozenset(
+    [".mha", ".mhd", ".img", ".hdr", ".mgz", ".mgh", ".npy", ".npz", ".h5", ".mat", ".png", ".tif"]
+)
 
 
 def find_cases(dataset: Dataset, root: Path, pseudonyms: Pseudonyms) -> CaseSet:
@@ -79,7 +85,7 @@ def find_cases(dataset: Dataset, root: Path, pseudonyms: Pseudonyms) -> CaseSet:
     else:
         found = _in_folder(root / dataset.path, dataset.name, pseudonyms)
     if not found.cases and not found.problems:
-        raise _empty(where)
+        raise _empty(where, None)
     found.cases.sort(key=lambda case: case.id)
     found.problems.sort(key=lambda problem: problem.case)
     return found
@@ -159,7 +165,7 @@ def _in_folder(path: Path, dataset: str, pseudonyms: Pseudonyms) -> CaseSet:
             )
         return cases_of_manifest(path, dataset, pseudonyms)
     if not path.is_dir():
-        raise _empty(where)
+        raise _empty(where, path)
     manifests = [path / f"cases{end}" for end in MANIFEST_SUFFIXES]
     manifests = [m for m in manifests if m.exists()]
     if len(manifests) > 1:
@@ -183,7 +189,7 @@ def _in_folder(path: Path, dataset: str, pseudonyms: Pseudonyms) -> CaseSet:
             mend="put them into images/ and references/, or list them in cases.csv",
         )
     if not may_hold_dicom(path):
-        raise _empty(where)
+        raise _empty(where, path)
     return _dicom_dump(path, dataset, pseudonyms)
 
 
@@ -193,14 +199,14 @@ def _paired(images: Path, references: Path | None, dataset: str, pseudonyms: Pse
     build = CaseBuilder(dataset, pseudonyms, "a folder of images and a folder of references")
     candidates = items_in(images, where, build.broken_file)
     if not candidates:
-        raise _empty(f"{where}, images")
+        raise _empty(f"{where}, images", images)
     marks = [] if references is None else items_in(references, where, build.broken_file)
     # SEG and RTSTRUCT objects may lie beside the images they were drawn on.
     marks += [item for item in candidates if item.refers is not None]
     candidates = [item for item in candidates if item.refers is None]
     marks = [item for item in marks if item.series is None]
     if references is not None and not marks:
-        raise _empty(f"{where}, references")
+        raise _empty(f"{where}, references", references)
     if references is None and not marks:
         build.found.notes.append("no references: these cases cannot be evaluated")
     groups = by_case(candidates, {mark.name for mark in marks})
@@ -263,12 +269,25 @@ def _dicom_dump(path: Path, dataset: str, pseudonyms: Pseudonyms) -> CaseSet:
     return build.done()
 
 
-def _empty(where: str) -> EmptyFolder:
+def _empty(where: str, folder: Path | None) -> EmptyFolder:
     return EmptyFolder(
         "the folder is missing or holds nothing that Limen reads",
         where=where,
+        found=None if folder is None else _what_is_there(folder),
         mend="put NIfTI, NRRD or DICOM files there, or correct the path",
     )
+
+
+def _what_is_there(folder: Path) -> str:
+    """In numbers and known endings, because names may identify patients."""
+    if not folder.is_dir():
+        return "no such folder"
+    if not os.access(folder, os.R_OK | os.X_OK):
+        return "a folder that may not be read"
+    files = [p for p in folder.rglob("*") if is_file(p)]
+    ends = sorted({p.suffix.lower() for p in files} & _OTHER_KINDS)
+    kinds = f" ({', '.join(ends)}; convert them to NIfTI)" if ends else ""
+    return f"{len(files)} files{kinds}" if files else "an empty folder"
 
 
 def _two_ways(where: str, found: str, mend: str) -> AmbiguousCase:

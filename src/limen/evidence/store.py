@@ -188,7 +188,7 @@ class Store:
                         "the log of evidence holds a line that is not a record",
                         where=f"{self._log_path.name}, line {number}",
                         found=repr(line[:60].decode("utf-8", "replace")),
-                        mend="restore the file, or delete the .limen folder to begin anew",
+                        mend="restore the file, or delete it: the next run computes everything anew",
                     ) from None
 
     def _cut_unfinished_line(self) -> None:

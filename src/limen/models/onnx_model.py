@@ -11,7 +11,7 @@ import numpy as np
 
 from limen.data.volume import Array, Volume
 from limen.evidence import digest_json
-from limen.models.decide import labels_from_labels, labels_from_scores
+from limen.models.decide import channel_plan, labels_from_labels, labels_from_scores
 from limen.models.errors import BadPrediction, ModelMismatch, ModelUnreadable
 from limen.models.onnx_file import external_files, inspect_onnx
 from limen.models.onnx_io import (
@@ -30,6 +30,9 @@ from limen.models.windows import Window, blended_scores, central_labels
 if TYPE_CHECKING:
     from limen.data.case import Case
     from limen.product.declaration import OnnxModel, Task
+
+
+_TRIAL_WINDOW = 64
 
 
 class FrozenOnnx:
@@ -142,19 +145,24 @@ class FrozenOnnx:
         require_fit(inspect_onnx(self._path), self._declared, self._task, self._path.name)
 
     def rehearse(self) -> None:
-        """Load the model and, where the window's size is known, run it once on noise.
+        """Load the model and run it once on noise; of an unknown window's failure nothing follows.
 
         Raises
         ------
         ModelUnreadable, ModelMismatch, BadPrediction
         """
         self.require_usable()
-        window, (low, high) = self._declared.input.patch, self._declared.input.scale_to
-        if window is None:
-            _ = self._session
-            return
-        noise = np.random.default_rng(0).uniform(low, high, (1, *window)).astype(np.float32)
-        self._run(noise, "trial on noise")
+        spec = self._declared.input
+        window = self._window((_TRIAL_WINDOW,) * 3)
+        noise = np.random.default_rng(0).uniform(*spec.scale_to, (1, *window))
+        try:
+            answer = self._run(noise.astype(np.float32), "trial on noise")
+        except ModelMismatch:
+            if spec.patch is None:
+                return  # a whole image of another size may well do
+            raise
+        if self._declared.output.holds == "scores":
+            channel_plan(self._declared.output, self._task, answer.shape[1], self._path.name)
 
     # --- files ------------------------------------------------------------------------------
 
