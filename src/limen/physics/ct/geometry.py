@@ -89,8 +89,8 @@ class ParallelGeometry:
 class FanGeometry:
     """A source that turns once around a stack of slices, each seen in its own plane.
 
-    In view v the source is at ``R (-sin(beta), cos(beta))``, beta = 2 pi v / n_views. The ray at
-    the fan angle gamma is the line with theta = beta + gamma and s = R sin(gamma)
+    In view v the source is at ``R (-sin(beta), cos(beta))``, beta = start + 2 pi v / n_views. The
+    ray at the fan angle gamma is the line with theta = beta + gamma and s = R sin(gamma)
     (Kak and Slaney, 1988, section 3.4).
 
     Attributes
@@ -108,6 +108,8 @@ class FanGeometry:
         Curved is an arc around the source, as clinical scanners have it.
     detector_offset_mm : float
         Of the array's middle from the central ray; a quarter of the spacing is usual.
+    start_rad : float
+        beta of the first view.
     """
 
     n_views: int
@@ -119,6 +121,7 @@ class FanGeometry:
     pixel_mm: float
     detector: Literal["curved", "flat"] = "curved"
     detector_offset_mm: float = 0.0
+    start_rad: float = 0.0
 
     def __post_init__(self) -> None:
         _require_counts(self, "n_views", "n_detectors", shape=2)
@@ -127,7 +130,7 @@ class FanGeometry:
     @property
     def angles_rad(self) -> Array:
         """(n_views,) float64: beta."""
-        return 2 * np.pi * np.arange(self.n_views) / self.n_views
+        return self.start_rad + 2 * np.pi * np.arange(self.n_views) / self.n_views
 
     @property
     def detector_positions_mm(self) -> Array:
@@ -207,10 +210,8 @@ class ConeGeometry:
             raise GeometryError(
                 "A helix needs its views per turn, a positive whole number", found=str(turn)
             )
-        if not (np.isfinite(self.feed_mm) and np.isfinite(self.start_rad)):
-            raise GeometryError(
-                "Feed and start must be finite", found=f"{self.feed_mm} mm, {self.start_rad} rad"
-            )
+        if not np.isfinite(self.feed_mm):
+            raise GeometryError("feed_mm must be finite", found=str(self.feed_mm))
 
     @property
     def turn_views(self) -> int:
@@ -338,8 +339,11 @@ def _require_source(geometry: Any, spacing: str, n_detectors: int) -> None:
     )  # fmt: skip
     if geometry.detector not in ("curved", "flat"):
         raise GeometryError("No such detector", found=str(geometry.detector), mend="curved or flat")
-    if not np.isfinite(geometry.detector_offset_mm):
-        raise GeometryError("detector_offset_mm must be finite")
+    if not (np.isfinite(geometry.detector_offset_mm) and np.isfinite(geometry.start_rad)):
+        raise GeometryError(
+            "Offset and start must be finite",
+            found=f"{geometry.detector_offset_mm} mm, {geometry.start_rad} rad",
+        )
     if geometry.source_to_detector_mm <= geometry.source_to_centre_mm:
         raise GeometryError(
             "The detector must lie beyond the centre of rotation",

@@ -96,7 +96,7 @@ def adjoint(sinogram: Array, geometry: Geometry) -> Array:
 
 def by_symmetry(geometry: rays.Plane, n_slices: int) -> bool:
     """Whether the eight lanes are better filled with symmetries than with slices."""
-    return n_slices < 5 and rays.symmetric(geometry)
+    return n_slices < (rays.symmetric(geometry) + 1) // 2 + 1
 
 
 def padded_square(image: Array) -> Array:

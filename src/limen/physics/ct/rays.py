@@ -82,22 +82,30 @@ class ViewPlan:
     half: bool
 
 
-def symmetric(geometry: Plane) -> bool:
-    """Whether all eight symmetries turn the acquisition into itself."""
+def symmetric(geometry: Plane) -> int:
+    """How many of `SYMMETRIES`, from the first on, turn the acquisition into itself: 8, 4 or 0.
+
+    The four turns need views in steps that divide 90 degrees; the mirrors also a first view at 0
+    and a centred detector.
+    """
     nx, ny = geometry.image_shape
     if (nx - ny) % 2:  # a square around it would have another centre
-        return False
+        return 0
     if isinstance(geometry, FanGeometry):
-        return geometry.n_views % 4 == 0 and geometry.detector_offset_mm == 0
-    if geometry.start_rad != 0:
-        return False
-    turn = geometry.arc_rad / np.pi
-    return (turn == 1 and geometry.n_views % 2 == 0) or (turn == 2 and geometry.n_views % 4 == 0)
+        turns = geometry.n_views % 4 == 0
+        mirrors = geometry.detector_offset_mm == 0
+    else:
+        arc = geometry.arc_rad / np.pi
+        turns = (arc == 1 and geometry.n_views % 2 == 0) or (arc == 2 and geometry.n_views % 4 == 0)
+        mirrors = True
+    if not turns:
+        return 0
+    return 8 if mirrors and geometry.start_rad == 0 else 4
 
 
 @lru_cache(maxsize=8)
 def symmetric_rays(geometry: Plane) -> RayPlan:
-    """One ray in eight; `symmetric` must hold."""
+    """One ray in eight, or in four; `symmetric` must not be 0."""
     side = max(geometry.image_shape)
     source, mirrored, half = _orbits(geometry)
     _, n_detectors = geometry.sinogram_shape
@@ -133,7 +141,7 @@ def plain_rays(geometry: Plane) -> tuple[RayPlan, RayPlan]:
 
 @lru_cache(maxsize=8)
 def symmetric_views(geometry: Plane) -> ViewPlan:
-    """One view in eight (in four, and half the rows, over 180 degrees)."""
+    """One view in eight or four (half as many, and half the rows, over 180 degrees)."""
     source, mirrored, half = _orbits(geometry)
     return ViewPlan(geometry.angles_rad[source[:, 0]], source, mirrored, half)
 
@@ -168,7 +176,7 @@ def _orbits(geometry: Plane) -> tuple[Array, Array, bool]:
         if v in chosen:
             continue
         row, flips = [], []
-        for swap, sx, sy in SYMMETRIES:
+        for swap, sx, sy in SYMMETRIES[: symmetric(geometry)]:
             c, s = np.cos(angles[v]), np.sin(angles[v])
             image = np.arctan2(sy * (c if swap else s), sx * (s if swap else c))
             reflected = (sx * sy < 0) != swap
@@ -176,7 +184,7 @@ def _orbits(geometry: Plane) -> tuple[Array, Array, bool]:
             if reflected and not parallel:
                 # the ray (theta, s) is also (theta + pi, -s): the fan runs the other way
                 image, flip = image + np.pi, True
-            k = round(image / step)
+            k = round((image - geometry.start_rad) / step)
             if half:
                 flip = bool((k // n) % 2)
             k %= n
@@ -185,8 +193,9 @@ def _orbits(geometry: Plane) -> tuple[Array, Array, bool]:
             flips.append(flip)
             owner.add(seen)
             chosen.add(k)
-        sources.append(row)
-        mirrors.append(flips)
+        missing = LANES - len(row)
+        sources.append(row + [-1] * missing)
+        mirrors.append(flips + [False] * missing)
     return np.array(sources), np.array(mirrors), half
 
 
