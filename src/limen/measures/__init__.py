@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         BadAffine,
         BadConvention,
         BadCriterion,
+        BadPlan,
         BadScores,
         BadValue,
         CannotSay,
@@ -66,6 +67,15 @@ if TYPE_CHECKING:
     from limen.measures.operating_point import Classification, classification
     from limen.measures.overlap import dice, relative_volume_error, volume_error_ml, volume_ml
     from limen.measures.paired import MarginAnswer, PairedShares, against_margin, mcnemar
+    from limen.measures.planning import (
+        FailureRatePlan,
+        GainPlan,
+        design_effect,
+        plan_failure_rate,
+        plan_gain_in_mean,
+        plan_gain_in_rate,
+    )
+    from limen.measures.planning_auc import AucPlan, ReaderStudyPlan, plan_auc, plan_reader_study
     from limen.measures.reliability import Calibration, calibration
     from limen.measures.reliability_picture import reliability_svg
     from limen.measures.roc import (
@@ -80,6 +90,17 @@ if TYPE_CHECKING:
     from limen.measures.verdict import CriterionResult, Verdict, judge
 
 _HOME = {
+    "BadPlan": "errors",
+    "ReaderStudyPlan": "planning_auc",
+    "AucPlan": "planning_auc",
+    "plan_reader_study": "planning_auc",
+    "plan_auc": "planning_auc",
+    "design_effect": "planning",
+    "GainPlan": "planning",
+    "FailureRatePlan": "planning",
+    "plan_gain_in_mean": "planning",
+    "plan_gain_in_rate": "planning",
+    "plan_failure_rate": "planning",
     "MarginAnswer": "paired",
     "against_margin": "paired",
     "PairedShares": "paired",
@@ -164,9 +185,11 @@ _HOME = {
 __all__ = [
     "Agreement",
     "AucComparison",
+    "AucPlan",
     "BadAffine",
     "BadConvention",
     "BadCriterion",
+    "BadPlan",
     "BadScores",
     "BadValue",
     "BoxPair",
@@ -175,7 +198,9 @@ __all__ = [
     "CaseRow",
     "Classification",
     "CriterionResult",
+    "FailureRatePlan",
     "Figure",
+    "GainPlan",
     "Interval",
     "LabelMeasures",
     "Lesion",
@@ -192,6 +217,7 @@ __all__ = [
     "PointPair",
     "ReaderStudy",
     "ReaderStudyDifference",
+    "ReaderStudyPlan",
     "Repeatability",
     "ShapeMismatch",
     "SpacingMissing",
@@ -221,6 +247,7 @@ __all__ = [
     "clopper_pearson_lower",
     "clopper_pearson_upper",
     "decision_curve",
+    "design_effect",
     "dice",
     "find_lesions",
     "hd95_mm",
@@ -233,6 +260,11 @@ __all__ = [
     "measure_case",
     "mrmc_anova",
     "mrmc_u_statistic",
+    "plan_auc",
+    "plan_failure_rate",
+    "plan_gain_in_mean",
+    "plan_gain_in_rate",
+    "plan_reader_study",
     "relative_volume_error",
     "reliability_svg",
     "repeatability",
