@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 METHODS = {
     "case": "data.case/1",
     "prediction": "models.predict/1",
-    "measurement": "measures.case/1",
+    "measurement": "measures.case/2",
     "picture": "reports.picture/1",
-    "verdicts": "measures.verdict/1",
+    "verdicts": "measures.verdict/2",
     "summary": "measures.summary/1",
     "leakage": "data.leakage/1",
     "report": "reports.report/1",
@@ -95,6 +95,7 @@ class CaseGraph:
     def __init__(self, product: Product) -> None:
         self._product = product
         self._task = product.declared_digest("task")
+        self._wanted = _wanted_digest(product)
         self._window = product.declared_digest("model", "input") if _has_input(product) else ""
         self._model, self.model_identity = model_identity(product)
 
@@ -150,7 +151,7 @@ class CaseGraph:
             store,
             "measurement",
             subject,
-            {"prediction": predicted, **reference, "task": self._task},
+            {"prediction": predicted, **reference, "task": self._task, **self._wanted},
         )
         items.append(measured)
         if measured.state is not State.fresh:
@@ -247,6 +248,14 @@ def _in_words(case: str, error: Mapping[str, Any] | None) -> str:
     words = [f"{where}: {error['what']}" if where else str(error["what"])]
     words += [f"{k}: {error[k]}" for k in ("found", "mend") if error.get(k)]
     return "; ".join(words)
+
+
+def _wanted_digest(product: Product) -> dict[str, str]:
+    """What the criteria want measured beyond the usual, so that a changed limit is not among it."""
+    from limen.measures import Wanted
+
+    wanted = Wanted.by(product.declaration.criteria).as_dict()
+    return {"measures asked for": digest_json(wanted)} if wanted else {}
 
 
 def _has_input(product: Product) -> bool:

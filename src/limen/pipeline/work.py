@@ -182,7 +182,7 @@ class _CaseWork:
         return encode_nifti(self._prediction)
 
     def measurement(self) -> dict[str, Any]:
-        from limen.measures import measure_case
+        from limen.measures import Wanted, measure_case
 
         prediction, reference = self._read_prediction(), self._read_reference()
         self._measurement = measure_case(
@@ -190,6 +190,7 @@ class _CaseWork:
             reference.values,
             reference.geometry.affine_lps_mm,
             self._job.declaration.task,
+            Wanted.by(self._job.declaration.criteria),
         ).as_dict()
         return self._measurement
 

@@ -19,6 +19,7 @@ from limen.reports.words import (
     number,
     percent,
     plural,
+    within_words,
 )
 
 
@@ -106,11 +107,14 @@ def _judged(result: Mapping[str, Any], task: Task) -> Judged:
     measure, value, limit = result["measure"], result["value"], result["limit"]
     name = MEASURE_NAMES.get(measure, _spaced(measure))
     if measure == "missed_lesions":
-        name = f"Missed {plural(lesion_noun(task, result['label']))}"
+        name = f"Missed {plural(lesion_noun(task, result.get('region') or result['label']))}"
     if result["min_diameter_mm"]:
         name += f", {result['min_diameter_mm']:g} mm or more"
+    elif result.get("region") and measure != "missed_lesions":
+        name += f", {result['region']}"
     elif result["label"] and measure != "missed_lesions" and len(task.labels) > 1:
         name += f", {result['label']}"
+    name += within_words(result.get("tolerance_mm"))
     shown = judged_value(measure, value, result["unit"])
     if value is not None and value != limit and f"{value:.3g}" == f"{limit:.3g}":
         # rounded, it would look as if it stood on its limit

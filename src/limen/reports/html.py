@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from limen.product.criteria import MEASURES
 from limen.product.declaration import Declaration, IntendedUse, Task
 from limen.reports.cases import CaseView, case_view, worst_first
 from limen.reports.charts import Dots, Share, dot_chart, share_chart, tally_chart
@@ -31,6 +32,7 @@ from limen.reports.words import (
     origin_caution,
     origin_words,
     plural,
+    within_words,
 )
 
 # Browsers that cannot style the inside of a closed <details> print it closed without this.
@@ -252,13 +254,21 @@ def _criterion_dots(given: DatasetReport, task: Task) -> list[Chart]:
     for case in given.cases:
         for c in case.verdict["criteria"]:
             if c["measure"] != "missed_lesions":
-                key = (c["measure"], c["label"], c["min_diameter_mm"], c["comparator"], c["limit"])
+                key = (
+                    c["measure"],
+                    c["region"] or c["label"],
+                    c["min_diameter_mm"],
+                    c["tolerance_mm"],
+                    c["comparator"],
+                    c["limit"],
+                )
                 by_criterion.setdefault(key, []).append(c)
     charts = []
-    for (measure, label, size, comparator, limit), results in by_criterion.items():
+    for (measure, label, size, tolerance, comparator, limit), results in by_criterion.items():
         heading = MEASURE_NAMES.get(measure, measure)
         heading += f", {label}" if label else ""
         heading += f", {size:g} mm or more" if size else ""
+        heading += within_words(tolerance)
         heading += ", case by case"
         defined = [c for c in results if c["value"] is not None]
         undefined = len(results) - len(defined)
@@ -293,7 +303,7 @@ def _value_dots(results: list[Mapping[str, Any]], heading: str) -> Markup:
         heading,
         limit=scale * limit,
         limit_words=judged_limit(measure, first["comparator"], limit, first["unit"]),
-        span=(0.0, 1.0) if measure == "dice" else None,
+        span=(0.0, 1.0) if measure in MEASURES and MEASURES[measure].largest == 1.0 else None,
     )
 
 

@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from limen.product.criteria import MEASURES
 from limen.product.declaration import Criterion, Task
 
-MEASURE_NAMES = {
-    "missed_lesions": "Missed lesions",
-    "false_marks": "False marks",
-    "dice": "Dice",
-    "volume_error": "Volume error",
-    "relative_volume_error": "Relative volume error",
-    "hd95": "HD95",
-}
+MEASURE_NAMES = {name: m.title[0].upper() + m.title[1:] for name, m in MEASURES.items()}
 
 _ORIGINS = {
     "measured": "real images of patients",
@@ -87,10 +81,12 @@ def criterion_words(criterion: Criterion, task: Task) -> str:
 def _clause(criterion: Criterion, task: Task, words: str, limit: float) -> str:
     size = criterion.min_diameter_mm
     sized = f" of {size:g} mm or more" if size else ""
-    of = f" of {criterion.label}" if criterion.label else " of every label"
+    structure = criterion.region or criterion.label
+    of = f" of {structure}" if structure else " of every label"
     if len(task.labels) == 1:
         of = f" of {next(iter(task.labels))}"
-    one = lesion_noun(task, criterion.label)
+    one = lesion_noun(task, structure)
+    sized += within_words(criterion.tolerance_mm)
     match criterion.measure:
         case "missed_lesions":
             if (words, limit) == ("at most", 0):
@@ -100,16 +96,24 @@ def _clause(criterion: Criterion, task: Task, words: str, limit: float) -> str:
             if (words, limit) == ("at most", 0):
                 return f"no false mark{sized}"
             return f"{words} {limit:g} false {'mark' if limit == 1 else 'marks'}{sized}"
-        case "dice":
-            return f"Dice{of} {words} {limit:g}"
-        case "volume_error":
-            return f"volume error{of} {words} {limit:g} mL"
         case "relative_volume_error":
             return f"volume error{of} {words} {100 * limit:g} %"
-        case "hd95":
-            return f"HD95{of} {words} {limit:g} mm"
+        case name if name in MEASURES:
+            measure = MEASURES[name]
+            if measure.of == "lesions":
+                of = f" of {structure}" if structure else ""
+            else:
+                of += within_words(criterion.tolerance_mm)
+            sized = f" of {size:g} mm or more" if size else ""
+            unit = f" {measure.unit}" if measure.unit and not measure.counts else ""
+            return f"{measure.title}{of}{sized} {words} {limit:g}{unit}"
         case other:
             return f"{other}{of} {words} {limit:g}"
+
+
+def within_words(tolerance_mm: float | None) -> str:
+    """The tolerance of a criterion, in words; "" without one."""
+    return f" (within {tolerance_mm:g} mm)" if tolerance_mm is not None else ""
 
 
 def lesion_noun(task: Task, label: str | None = None) -> str:
@@ -161,9 +165,9 @@ def judged_value(measure: str, value: float | None, unit: str) -> str:
         return "not defined"
     if measure == "relative_volume_error":
         return f"{percent(value) if value < 1 else number(100 * value)} %"
-    if measure in ("missed_lesions", "false_marks"):
+    if measure in MEASURES and MEASURES[measure].counts:
         return f"{value:g}"
-    if measure == "dice":
+    if measure in MEASURES and MEASURES[measure].largest == 1.0:
         return f"{value:.3f}"
     return f"{number(value)} {unit}".rstrip()
 
@@ -172,6 +176,6 @@ def judged_limit(measure: str, comparator: str, limit: float, unit: str) -> str:
     """The limit of a criterion, with its unit."""
     if measure == "relative_volume_error":
         return f"{comparator} {100 * limit:g} %"
-    if measure in ("missed_lesions", "false_marks"):
+    if measure in MEASURES and MEASURES[measure].counts:
         return f"{comparator} {limit:g}"
     return f"{comparator} {limit:g} {unit}".rstrip()
