@@ -97,6 +97,19 @@ def test_with_predictions_the_run_goes_through_as_it_stands(data):
     assert result.report.exists()
 
 
+def test_predictions_beside_the_images_are_the_model(data):
+    for n in range(3):
+        for part, name in (("images", "image"), ("masks", "mask"), ("preds", "prediction")):
+            path = data / "cases" / f"case{n}" / f"{name}.nii.gz"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            (data / part / f"case{n}.nii.gz").rename(path)
+    folder = data.parent / "product"
+    made = new_product(folder, images=data / "cases")
+    assert made.next_command == f"limen run {folder}"
+    assert check(folder, workers=1).exit_code == 0
+    assert run(folder, workers=1).evaluation.complete
+
+
 def test_data_below_the_product_is_named_relative_to_it(data):
     new_product(data, images=data / "images", references=data / "masks", predictions=data / "preds")
     declaration = load_declaration(data / "limen.yaml")

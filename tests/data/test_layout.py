@@ -394,6 +394,39 @@ def test_volumes_side_by_side(data: Path) -> None:
     assert "cases.csv" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("image", "reference"),
+    [
+        ("case{}_ct", "case{}_seg"),
+        ("case{}", "case{}-mask"),
+        ("case{}_0000", "case{}"),  # nnU-Net's names in one folder
+        ("image_case{}", "label_case{}"),
+        ("case_000{}", "case_000{}_seg"),  # numbered cases are no channels
+    ],
+)
+def test_pairs_side_by_side(data: Path, image: str, reference: str) -> None:
+    for n in (1, 2):
+        put(data / f"{image.format(n)}.nii.gz")
+        put(data / f"{reference.format(n)}.nii.gz")
+    put(data / f"{image.format(3)}.nii.gz")
+    if "0000" not in image:  # else nothing tells what a lone CASE is
+        put(data / f"{reference.format(4)}.nii.gz")
+    found = find(data)
+    assert len(found.cases) == 2
+    for n, (picture, mask) in enumerate(names(found).values(), start=1):
+        assert picture == f"{image.format(n)}.nii.gz"
+        assert mask == f"{reference.format(n)}.nii.gz"
+    wrong = ["NoReference"] if "0000" in image else ["NoImage", "NoReference"]
+    assert sorted(problems(found).values()) == wrong
+    assert "side by side" in found.layout
+
+
+def test_two_channels_side_by_side(data: Path) -> None:
+    for name in ("case1_0000", "case1_0001", "case1"):
+        put(data / f"{name}.nii.gz")
+    assert list(problems(find(data)).values()) == ["AmbiguousCase"]
+
+
 def test_a_link_that_cannot_be_followed_is_a_problem_of_the_series_beside_it(data: Path) -> None:
     series = Series(seed=1)
     series.write(data / "images")

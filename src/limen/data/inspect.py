@@ -82,6 +82,8 @@ class Inspection:
     labels: tuple[LabelFound, ...] = ()
     references: int = 0
     """Cases that have a reference."""
+    predictions: int = 0
+    """Cases that have a prediction, from the folder of predictions or from beside the image."""
     empty_references: int = 0
     """References read that hold no label."""
     predicted: tuple[int, ...] = ()
@@ -167,6 +169,7 @@ def inspect_folders(
         values=_median_range(seen),
         labels=labels,
         references=sum(c.reference is not None for c in found.cases),
+        predictions=sum(c.prediction is not None for c in found.cases),
         empty_references=sum(s.has_reference and not s.voxels for s in seen),
         predicted=tuple(sorted(frozenset().union(*(s.predicted for s in seen)))),
         reference=reference,
@@ -379,13 +382,13 @@ def _task(
     if len(labels) > 3:
         return "segmentation", f"{len(labels)} labels, as of organs or structures"
     if typical >= _LESION_MM:
-        return "segmentation", f"components are typically {typical:.0f} mm across, as an organ"
+        return "segmentation", f"components are typically {typical:.2g} mm across, as an organ"
     if len(set(counts)) > 1 or 0 in counts:
         return "lesion-detection", (
-            f"{min(counts)} to {max(counts)} components a case, typically {typical:.0f} mm across"
+            f"{min(counts)} to {max(counts)} components a case, typically {typical:.2g} mm across"
         )
     if counts[0] > len(labels):
         return "lesion-detection", (
-            f"{counts[0]} components a case, typically {typical:.0f} mm across"
+            f"{counts[0]} components a case, typically {typical:.2g} mm across"
         )
     return "segmentation", "every case has each label in one piece"

@@ -23,7 +23,7 @@ from limen.data.case import (
 from limen.data.errors import DataError, EmptyFolder
 from limen.data.identity import Pseudonyms, safe_name
 from limen.data.items import Item, counted, has_volume, is_file, items_in, may_hold_dicom
-from limen.data.matching import by_case, matches_of
+from limen.data.matching import by_case, matches_of, roles_side_by_side
 from limen.data.naming import (
     volume_kind,
 )
@@ -102,11 +102,14 @@ def attach_predictions(cases: CaseSet, folder: Path) -> CaseSet:
     EmptyFolder
         The folder is missing or holds no label map.
     """
+    if cases.cases and all(case.prediction is not None for case in cases.cases):
+        return cases  # each was found beside its image, or is named in the manifest
     items = items_in(folder, "the folder of predictions")
     if not items:
         raise EmptyFolder(
             "there is no prediction in the folder of predictions",
             where=safe_name(folder.name, ()),
+            found=_what_is_there(folder),
             mend="put one label map a case there (CASE.nii.gz), or correct model.predictions",
         )
     found = replace(cases, cases=[], problems=list(cases.problems), notes=list(cases.notes))
@@ -183,11 +186,7 @@ def _in_folder(path: Path, dataset: str, pseudonyms: Pseudonyms) -> CaseSet:
     if any(has_volume(f) for f in folders):
         return _folder_per_case(folders, dataset, pseudonyms)
     if any(volume_kind(p) for p in path.iterdir() if is_file(p)):
-        raise DataError(
-            "the folder holds volumes side by side, and nothing says which are images",
-            where=where,
-            mend="put them into images/ and references/, or list them in cases.csv",
-        )
+        return _side_by_side(path, dataset, pseudonyms)
     if not may_hold_dicom(path):
         raise _empty(where, path)
     return _dicom_dump(path, dataset, pseudonyms)
@@ -238,6 +237,34 @@ def _folder_per_case(folders: list[Path], dataset: str, pseudonyms: Pseudonyms) 
         images = images or rest
         prediction = predictions[0].source if len(predictions) == 1 else None
         build.add(folder.name, images, marks, reference_expected=True, prediction=prediction)
+    return build.done()
+
+
+def _side_by_side(path: Path, dataset: str, pseudonyms: Pseudonyms) -> CaseSet:
+    """Images and references in one folder, told apart by a word or by nnU-Net's channel."""
+    where = f"data set {dataset}"
+    build = CaseBuilder(dataset, pseudonyms, "images and references side by side, by their names")
+    items = items_in(path, where, build.broken_file)
+    roles = roles_side_by_side(items)
+    if all(role != "reference" for role, _ in roles.values()):
+        raise DataError(
+            "the folder holds volumes side by side, and nothing says which are images",
+            where=where,
+            found=f"{len(items)} volumes",
+            mend="name the references CASE_seg or CASE_mask, or the images CASE_0000 as nnU-Net "
+            "does; or put them into images/ and references/, or list them in cases.csv",
+        )
+    cases: dict[str, dict[str, list[Item]]] = {}
+    for item, (role, case) in roles.items():
+        cases.setdefault(case, {}).setdefault(role, []).append(item)
+    for case, same in cases.items():
+        marks, predictions = same.get("reference", []), same.get("prediction", [])
+        prediction = predictions[0].source if len(predictions) == 1 else None
+        if "image" in same:
+            images = same["image"]
+            build.add(case, images, marks, reference_expected=True, prediction=prediction)
+        elif marks:
+            build.unused_reference(marks[0])
     return build.done()
 
 

@@ -6,7 +6,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from limen.data.items import Item
-from limen.data.naming import bare, channel
+from limen.data.naming import bare, channel, without_roles
 
 if TYPE_CHECKING:
     from limen.data.dicom_scan import SeriesFiles
@@ -25,6 +25,25 @@ def by_case(items: list[Item], references: set[str]) -> dict[str, list[Item]]:
         is_channel = is_channel and channel(bare(item.name))[0] not in numbered
         groups.setdefault(base if is_channel else item.name, []).append(item)
     return groups
+
+
+def roles_side_by_side(items: list[Item]) -> dict[Item, tuple[str, str]]:
+    """Role (``image``, ``reference``, ``prediction``) and case of volumes that share a folder.
+
+    A word in the name tells the role; else ``case_0000`` is the image of which ``case`` is the
+    reference (nnU-Net); else it is an image.
+    """
+    stems = {item.name for item in items}
+    images = {i.name for i in items if channel(i.name)[1] is not None} & {
+        i.name for i in items if channel(i.name)[0] in stems
+    }
+    references = {channel(name)[0] for name in images}
+    found = {}
+    for item in items:
+        by_channel = "reference" if item.name in references else "image"
+        case = channel(item.name)[0] if item.name in images else item.name
+        found[item] = (item.role() or by_channel, without_roles(case))
+    return found
 
 
 def matches_of(

@@ -36,6 +36,7 @@ _PREDICTION_WORDS = frozenset(["prediction", "predictions", "pred", "preds", "ou
 _IMAGE_WORDS = frozenset(
     ["image", "images", "img", "ct", "mr", "mri", "oct", "volume", "vol", "scan"]
 )
+_SEPARATORS = r"[_\-. ]+"
 _CHANNEL = re.compile(r"_(\d{4})$")
 # A name that says "subject" or "patient" before its number states the patient; BIDS does.
 _PATIENT = re.compile(
@@ -63,23 +64,28 @@ def channel(name: str) -> tuple[str, int | None]:
     return (name[: found.start()], int(found[1])) if found else (name, None)
 
 
-def bare(name: str) -> str:
-    """A name without the words at its ends that only tell its role, lower case.
-
-    ``case1_ct`` and ``case1_seg`` are both ``case1``.
-    """
-    parts = re.split(r"[_\-. ]+", name.lower())
+def without_roles(name: str) -> str:
+    """A name without the words at its ends that only tell its role: ``case1`` of ``case1_ct``."""
+    parts = re.split(f"({_SEPARATORS})", name)
     roles = _REFERENCE_WORDS | _PREDICTION_WORDS | _IMAGE_WORDS
-    while len(parts) > 1 and parts[-1] in roles:
-        parts.pop()
-    while len(parts) > 1 and parts[0] in roles:
-        parts.pop(0)
-    return "_".join(parts)
+    while len(parts) > 1 and parts[-1].lower() in roles:
+        del parts[-2:]
+    while len(parts) > 1 and parts[0].lower() in roles:
+        del parts[:2]
+    return "".join(parts)
+
+
+def bare(name: str) -> str:
+    """:func:`without_roles` in lower case, its parts joined by ``_``.
+
+    ``case1_ct`` and ``Case1-seg`` are both ``case1``.
+    """
+    return "_".join(re.split(_SEPARATORS, without_roles(name).lower()))
 
 
 def role(name: str) -> str | None:
     """``reference``, ``prediction`` or ``image`` by the words in a name, else None."""
-    words = {w.rstrip("0123456789") for w in re.split(r"[_\-. ]+", name.lower())}
+    words = {w.rstrip("0123456789") for w in re.split(_SEPARATORS, name.lower())}
     if words & _PREDICTION_WORDS:
         return "prediction"
     if words & _REFERENCE_WORDS:

@@ -6,7 +6,7 @@ import json
 import re
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -109,6 +109,11 @@ def new_product(
 
     found = inspect_folders(images, references, predictions=predictions, told=told)
     _require_enough(found, references)
+    if modality is not None:
+        stated: dict[str, Any] = {"modality": modality.upper(), "modality_is_guess": False}
+        found = replace(found, **stated)
+    if predictions is None and onnx is None and found.predictions == found.cases:
+        predictions = images  # each lies beside its image, or is named in the manifest
     text, assumed = _declaration(
         found,
         folder,
