@@ -18,10 +18,11 @@ Array = NDArray[Any]
 class SliceThickness:
     """Each slice becomes the mean of the body over a greater thickness; slices stay where they are.
 
-    The body is taken as constant within each acquired slice, so a slice of thickness t is the
-    mean of the acquired ones weighted by their overlap with it: exact for slices that lie side
-    by side. Beyond the first and last slice the nearest goes on. Reconstruction is linear, so
-    raw data and images change alike.
+    The thickness is that of the rectangular profile with the same second moment. Neighbouring
+    slices are averaged with equal weights, the outermost two with less, such that the second
+    moment of the profile becomes that of the new thickness; odd multiples of contiguous slices
+    are plain means. Beyond the first and last slice the nearest goes on. Reconstruction is
+    linear, so raw data and images change alike.
 
     Attributes
     ----------
@@ -60,15 +61,15 @@ class SliceThickness:
 
     def weights(self, value: float) -> Array:
         """(2 n + 1,) float64, sum 1: of the slices n before to n after."""
-        # `thickness` is nominal, so what is averaged are the shares of the tiles that the
-        # acquired slices stand for: a tile is as wide as the spacing between slices
-        half = value / 2 - max(self.thickness_mm - self.spacing_mm, 0.0) / 2
-        tile = self.spacing_mm
-        n = int(np.ceil(max(half / tile - 0.5, 0.0)))
-        middles = np.arange(-n, n + 1) * tile
-        overlap = np.minimum(middles + tile / 2, half) - np.maximum(middles - tile / 2, -half)
-        overlap = np.maximum(overlap, 0)
-        return np.asarray(overlap / overlap.sum())
+        wanted = (value**2 - self.thickness_mm**2) / (12 * self.spacing_mm**2)
+        n = 1
+        while (n + 1) * n / 3 < wanted:  # second moment of 2 n + 1 equal weights
+            n += 1
+        inner = sum(k * k for k in range(1, n))
+        end = (wanted * (2 * n - 1) - 2 * inner) / (2 * n**2 - 2 * wanted)
+        weights = np.ones(2 * n + 1)
+        weights[[0, -1]] = max(end, 0.0)
+        return np.asarray(weights / weights.sum())
 
     def _thicken(self, stack: Array, drawn: Drawn, origin: Any) -> Applied:
         expect_drawn_for(self.axis, drawn)
