@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from limen.errors import LimenError
 from limen.pipeline.errors import Unexpected, WorkerDied
+from limen.pipeline.orphans import end_with_parent
 
 if TYPE_CHECKING:
     from limen.data import Case, Volume
@@ -93,7 +94,9 @@ def _run_pool(
 
     waiting = list(reversed(jobs))
     flying: dict[Future[CaseDone], CaseJob] = {}
-    pool = ProcessPoolExecutor(max_workers=min(workers, len(jobs)))
+    pool = ProcessPoolExecutor(
+        max_workers=min(workers, len(jobs)), initializer=end_with_parent, initargs=(os.getpid(),)
+    )
     try:
         while waiting or flying:
             while waiting and len(flying) < 2 * workers:
