@@ -14,7 +14,14 @@ from typing import Annotated
 
 import typer
 
-from limen.cli import example_verbs, plan_verbs, product_verbs, run_verbs, train_verbs
+from limen.cli import (
+    example_verbs,
+    measure_verbs,
+    plan_verbs,
+    product_verbs,
+    run_verbs,
+    train_verbs,
+)
 from limen.errors import LimenError
 
 app = typer.Typer(
@@ -33,6 +40,7 @@ product_verbs.add_to(app)
 run_verbs.add_to(app)
 plan_verbs.add_to(app)
 train_verbs.add_to(app)
+measure_verbs.add_to(app)
 example_verbs.add_to(app)
 
 

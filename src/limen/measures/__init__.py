@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from limen.measures.aggregates import CaseRow
     from limen.measures.bootstrap import (
         bootstrap_auc,
         bootstrap_auc_difference,
@@ -85,8 +86,8 @@ if TYPE_CHECKING:
         auc_difference,
         auc_difference_unpaired,
     )
-    from limen.measures.segmentation import LabelMeasures, segmentation
-    from limen.measures.summary import CaseRow, Summary, summarise
+    from limen.measures.structures import LabelMeasures, segmentation
+    from limen.measures.summary import Summary, summarise
     from limen.measures.verdict import CriterionResult, Verdict, judge
 
 _HOME = {
@@ -128,8 +129,8 @@ _HOME = {
     "Wanted": "case",
     "cldice": "centreline",
     "SurfaceDistances": "distance",
-    "LabelMeasures": "segmentation",
-    "segmentation": "segmentation",
+    "LabelMeasures": "structures",
+    "segmentation": "structures",
     "BoxPair": "matching",
     "PointPair": "matching",
     "match_boxes": "matching",
@@ -173,7 +174,7 @@ _HOME = {
     "relative_volume_error": "overlap",
     "volume_error_ml": "overlap",
     "volume_ml": "overlap",
-    "CaseRow": "summary",
+    "CaseRow": "aggregates",
     "Figure": "figure",
     "Summary": "summary",
     "summarise": "summary",

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from limen.measures.errors import ShapeMismatch, UndeclaredValue
 from limen.measures.grid import Array, checked_affine, small_labels
 from limen.measures.lesions import Kind, Lesion, Lesions, lesions_of, match_pairs, overlaps
-from limen.measures.segmentation import LabelMeasures, LabelPair, measure_structures
+from limen.measures.structures import LabelMeasures, LabelPair, measure_structures
 from limen.product.declaration import Criterion, Task
 
 if TYPE_CHECKING:

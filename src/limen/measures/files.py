@@ -31,6 +31,7 @@ def opened(
     spacing_mm: Sequence[float] | None,
     affine_mm: ArrayLike | None,
     labels: Any = None,
+    image: str | Path | None = None,
 ) -> Opened:
     """Both label maps as (I, J, K), the steps of their axes in mm (3, 3), whether they are 2-D,
     and the names of the labels where a file has them; see :func:`limen.measures.segmentation`.
@@ -43,12 +44,15 @@ def opened(
                 found="spacing_mm or affine_mm beside two paths",
                 mend="leave it out, or give arrays",
             )
-        return _read(Path(str(prediction)), Path(str(reference)), labels)
+        grid = None if image is None else Path(image)
+        return _read(Path(str(prediction)), Path(str(reference)), grid, labels)
     if any(from_files):
         raise MeasureError(
             "one of prediction and reference is a file and the other is an array",
             mend="give two files, or two arrays with their spacing",
         )
+    if image is not None:
+        raise MeasureError("an image gives the grid of files, and these are arrays")
     p, r = np.asarray(prediction), np.asarray(reference)
     if p.shape != r.shape or p.ndim not in (2, 3):
         raise ShapeMismatch(
@@ -84,51 +88,66 @@ def _axes_mm(
     return np.diag(np.append(spacing, 1.0)[:3])
 
 
-def _read(prediction: Path, reference: Path, labels: Any) -> Opened:
-    from limen.data import same_places
-
+def _read(prediction: Path, reference: Path, image: Path | None, labels: Any) -> Opened:
+    """Both files on one grid: the image's, or else the reference's, or the prediction's."""
     names = _named(labels)
-    if _is_dicom(prediction) and _is_dicom(reference):
+    paths = {"reference": reference, "prediction": prediction}
+    segs = {what: path for what, path in paths.items() if _is_dicom(path)}
+    read = {what: _volume(path, what) for what, path in paths.items() if what not in segs}
+    if image is not None:
+        geometry = (_series(image) if image.is_dir() else _volume(image, "image")).geometry
+    elif read:
+        geometry = next(iter(read.values())).geometry
+    else:
         raise UnknownFile(
             "two DICOM segmentations do not say on which grid to compare them",
-            mend="give one of the two as NIfTI or NRRD",
+            mend="name the image they were drawn on: image=, or --image",
         )
-    if _is_dicom(reference):
-        return _with_seg(reference, _volume(prediction, "prediction"), names, swap=True)
-    r = _volume(reference, "reference")
-    if _is_dicom(prediction):
-        return _with_seg(prediction, r, names, swap=False)
-    p = _volume(prediction, "prediction")
-    if not r.geometry.same_grid(p.geometry):
-        turned = same_places(p, r.geometry)
-        if turned is None:
-            raise ShapeMismatch(
-                "prediction and reference are not on one grid",
-                found=f"{_words(p.geometry)} against {_words(r.geometry)}",
-                mend="bring the prediction onto the grid of the reference",
-            )
-        p = turned
-    return p.values, r.values, r.geometry.affine_lps_mm[:3, :3], False, names
+    if segs and names is None:
+        names = _segments(segs)
+    maps = {what: _on_grid(volume, geometry, what) for what, volume in read.items()}
+    for what, path in segs.items():
+        from limen.data.dicom_seg import read_seg
+
+        maps[what] = read_seg(path, geometry, names or {}, (), what).values
+    axes_mm = geometry.affine_lps_mm[:3, :3]
+    return maps["prediction"], maps["reference"], axes_mm, False, names
 
 
-def _with_seg(seg: Path, other: Volume, names: dict[str, int] | None, *, swap: bool) -> Opened:
-    from limen.data.dicom_seg import read_seg
+def _on_grid(volume: Volume, geometry: Geometry, what: str) -> Array:
+    from limen.data.read import same_places
 
-    names = names or _segments(seg)
-    found = read_seg(seg, other.geometry, names, (), "segmentation")
-    p, r = (other, found) if swap else (found, other)
-    return p.values, r.values, other.geometry.affine_lps_mm[:3, :3], False, names
+    if geometry.same_grid(volume.geometry):
+        return volume.values
+    turned: Volume | None = same_places(volume, geometry)
+    if turned is None:
+        raise ShapeMismatch(
+            f"the {what} is not on the grid of the other",
+            found=f"{_words(volume.geometry)} against {_words(geometry)}",
+            mend="bring the prediction onto the grid of the reference",
+        )
+    values: Array = turned.values
+    return values
 
 
-def _segments(seg: Path) -> dict[str, int]:
-    """Label and number of each segment; numbers alone where two have one label."""
-    from limen.data.dicom_file import items, open_dicom, text
+def _segments(segs: Mapping[str, Path]) -> dict[str, int]:
+    """Name and number of each segment; numbers alone where names do not tell them apart."""
+    from limen.data.dicom_seg import segments_of
 
-    segments = items(open_dicom(seg, "segmentation"), "SegmentSequence")
-    named = {text(s, "SegmentLabel"): int(s.SegmentNumber) for s in segments}
-    if len(named) == len(segments) and "" not in named:
-        return named
-    return {str(int(s.SegmentNumber)): int(s.SegmentNumber) for s in segments}
+    found: dict[str, int] = {}
+    for what, path in segs.items():
+        segments = segments_of(path, what)
+        named = {name: n for n, name in segments.items() if name}
+        if len(named) != len(segments):
+            named = {str(n): n for n in segments}
+        for name, n in named.items():
+            if found.setdefault(name, n) != n:
+                raise UnknownFile(
+                    "the two segmentations number their segments differently",
+                    found=f"{name}: {found[name]} and {n}",
+                    mend="name each label with one value for both: labels={name: value}",
+                )
+    return found
 
 
 def _named(labels: Any) -> dict[str, int] | None:
@@ -148,11 +167,17 @@ def _volume(path: Path, what: str) -> Volume:
 
         return read_nrrd(path, what)
     raise UnknownFile(
-        "the file is no label map that can be read",
+        "this is no volume that can be read",
         where=what,
-        found=path.name,
+        found=f"a file ending in {path.suffix or 'nothing'}",
         mend="give NIfTI (.nii, .nii.gz), NRRD (.nrrd, .nhdr) or a DICOM SEG",
     )
+
+
+def _series(folder: Path) -> Volume:
+    from limen.data.dicom_series import read_series
+
+    return read_series(sorted(p for p in folder.iterdir() if p.is_file()), "image")
 
 
 def _is_dicom(path: Path) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from limen.measures.errors import BadValue, ShapeMismatch, UndeclaredValue
-from limen.measures.grid import Array, Mask, checked_affine, small_labels, voxel_volume_mm3
+from limen.measures.grid import Array, checked_affine, small_labels, voxel_volume_mm3
 from limen.measures.matching import assign
 
 if TYPE_CHECKING:
@@ -285,6 +285,8 @@ def _describe(
 
     ``runs`` are ordered by part; those of part n begin at ``first[n]``.
     """
+    from limen.measures.long_axis import long_axis_mm
+
     if not len(names):
         return []
     voxel_mm3 = voxel_volume_mm3(affine)
@@ -308,7 +310,6 @@ def _describe(
     lesions: list[tuple[int, Lesion]] = []
     for n in np.lexsort((runs.value[first], corner, -voxels)):
         own = runs.take(np.arange(first[n], ends[n]))
-        here = own.mask(starts[n][list(order)], stops[n][list(order)])
         x, y, z = (float(c) for c in centroids[n])
         lesion = Lesion(
             id=len(lesions) + 1,
@@ -316,7 +317,7 @@ def _describe(
             voxels=int(voxels[n]),
             volume_ml=float(voxels[n] * voxel_mm3 / 1000.0),
             diameter_mm=float((6.0 * voxels[n] * voxel_mm3 / math.pi) ** (1 / 3)),
-            long_axis_mm=_long_axis_mm(here.transpose(np.argsort(order)), affine),
+            long_axis_mm=long_axis_mm(own, order, affine),
             centroid_lps_mm=(x, y, z),
             bbox_start_ijk=_three(starts[n]),
             bbox_stop_ijk=_three(stops[n]),
@@ -328,46 +329,3 @@ def _describe(
 
 def _three(index: Array) -> tuple[int, int, int]:
     return int(index[0]), int(index[1]), int(index[2])
-
-
-def _long_axis_mm(here: Mask, affine: Array) -> float:
-    """Largest in-plane extent in mm of one lesion (A, B, C); see :class:`Lesion`."""
-    # Only the first and last voxel of each row along j can carry the outline's hull.
-    i, k = np.nonzero(here.any(axis=1))
-    j0 = here.argmax(axis=1)[i, k]
-    j1 = here.shape[1] - 1 - here[:, ::-1].argmax(axis=1)[i, k]
-    u, v = affine[:3, 0], affine[:3, 1]
-    rows_of = [np.flatnonzero(k == slice_at) for slice_at in range(here.shape[2])]
-    extents = [
-        (np.ptp(i[rows]) + 1, j1[rows].max() - j0[rows].min() + 1) if len(rows) else (0, 0)
-        for rows in rows_of
-    ]
-    bounds = [max(np.linalg.norm(a * u + b * v), np.linalg.norm(a * u - b * v)) for a, b in extents]
-    best = 0.0
-    for slice_at in np.argsort(bounds)[::-1]:
-        if bounds[slice_at] <= best:
-            break  # no slice that is left can be longer
-        rows = rows_of[slice_at]
-        best = max(best, _widest_mm(_outline(i[rows], j0[rows], j1[rows]), u, v))
-    return best
-
-
-def _outline(i: Array, j0: Array, j1: Array) -> Array:
-    """Points (N, 2) halfway to the neighbours of the first and last voxel of each row."""
-    return np.concatenate(
-        [
-            np.stack([i, j0 - 0.5], axis=1),
-            np.stack([i, j1 + 0.5], axis=1),
-            *[np.stack([i + s, j], axis=1) for s in (-0.5, 0.5) for j in (j0, j1)],
-        ]
-    )
-
-
-def _widest_mm(points: Array, u: Array, v: Array) -> float:
-    """Largest distance in mm between in-plane points given in voxels along u and v."""
-    from scipy.spatial import ConvexHull
-    from scipy.spatial.distance import pdist
-
-    if len(points) > 60:
-        points = points[ConvexHull(points).vertices]
-    return float(pdist(points @ np.stack([u, v])).max())

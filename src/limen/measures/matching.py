@@ -131,11 +131,19 @@ def match_boxes(
     min_iou : float
         From 0 to 1.
     """
-    r, p = _boxes(reference, "reference"), _boxes(prediction, "prediction")
     if not 0 <= min_iou <= 1:
         raise BadValue("the least IoU of a match is not from 0 to 1", found=str(min_iou))
+    iou = box_iou(reference, prediction)
+    candidates = [(int(a), int(b)) for a, b in np.argwhere((iou > 0) & (iou >= min_iou))]
+    chosen = assign(candidates, [float(iou[pair]) for pair in candidates])
+    return tuple(BoxPair(*candidates[n], float(iou[candidates[n]])) for n in chosen)
+
+
+def box_iou(reference: ArrayLike, prediction: ArrayLike) -> Array:
+    """Intersection over union (N, M) of every two boxes; see :func:`match_boxes`."""
+    r, p = _boxes(reference, "reference"), _boxes(prediction, "prediction")
     if not (len(r) and len(p)):
-        return ()
+        return np.zeros((len(r), len(p)))
     if r.shape[1] != p.shape[1]:
         raise ShapeMismatch(
             "boxes of two kinds", found=f"{r.shape[1]} against {p.shape[1]} numbers"
@@ -145,10 +153,8 @@ def match_boxes(
     high = np.minimum(r[:, None, d:], p[None, :, d:])
     both = np.prod(np.clip(high - low, 0, None), axis=2)
     size_r, size_p = (np.prod(x[:, d:] - x[:, :d], axis=1) for x in (r, p))
-    iou = both / (size_r[:, None] + size_p[None] - both)
-    candidates = [(int(a), int(b)) for a, b in np.argwhere((both > 0) & (iou >= min_iou))]
-    chosen = assign(candidates, [float(iou[pair]) for pair in candidates])
-    return tuple(BoxPair(*candidates[n], float(iou[candidates[n]])) for n in chosen)
+    iou: Array = both / (size_r[:, None] + size_p[None] - both)
+    return iou
 
 
 def _points(points: ArrayLike, what: str) -> Array:

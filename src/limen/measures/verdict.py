@@ -10,7 +10,7 @@ from typing import Any, Self
 from limen.measures.case import LesionMeasures, Measurement
 from limen.measures.errors import BadCriterion
 from limen.measures.lesions import match_centroids
-from limen.measures.segmentation import LabelMeasures
+from limen.measures.structures import LabelMeasures
 from limen.product.criteria import MEASURES
 from limen.product.declaration import Criterion, Task
 

@@ -158,6 +158,7 @@ def segmentation(
     *,
     spacing_mm: Sequence[float] | None = None,
     affine_mm: ArrayLike | None = None,
+    image: str | Path | None = None,
     labels: Iterable[int] | Mapping[str, int | Sequence[int]] | None = None,
     nsd_tolerance_mm: float | Mapping[Any, float] | None = None,
     convention: Convention = "limen",
@@ -168,12 +169,15 @@ def segmentation(
     ----------
     prediction, reference : (I, J, K) or (I, J) array, or path
         Label maps on one grid, 0 is background; masks (bool) are label 1. Or the paths of a
-        NIfTI or NRRD file, or of a DICOM SEG; a SEG is laid onto the grid of the other file.
+        NIfTI or NRRD file, or of a DICOM SEG; a SEG is laid onto the grid of the other file, or
+        of ``image``. Its segments are the labels, under their names.
     spacing_mm : sequence of 3 (of a 2-D image 2) floats
         Distance between voxel centres along each axis. Needed with arrays and never guessed;
         with files their own geometry is used.
     affine_mm : (4, 4) array, optional
         Instead of the spacing, for oblique or sheared grids.
+    image : path, optional
+        Where both are a DICOM SEG: the image they were drawn on, a file or a folder of a series.
     labels : iterable of int, or mapping of name to value or values, optional
         Which labels to measure. A name with several values is measured as their union. Default:
         every value that is in either map.
@@ -208,7 +212,7 @@ def segmentation(
     from limen.measures.files import opened
 
     require_convention(convention)
-    p, r, axes_mm, flat, names = opened(prediction, reference, spacing_mm, affine_mm, labels)
+    p, r, axes_mm, flat, names = opened(prediction, reference, spacing_mm, affine_mm, labels, image)
     pair = LabelPair.of(small_labels(p, "prediction"), small_labels(r, "reference"), axes_mm,
                         flat=flat)  # fmt: skip
     structures = _structures(pair, labels if labels is not None else names, p, r)
