@@ -209,3 +209,16 @@ def test_no_name_of_a_file_is_kept(product_folder: Path):
 )
 def test_place(where: str | None, expected: str):
     assert place("val/P007", where) == expected
+
+
+def test_a_change_is_named_once_and_what_follows_from_it_is_not(product_folder: Path):
+    run(product_folder, workers=1)
+    write_case(product_folder / "data/val", 2, extra_mark=2)
+    assert set(look(product_folder).causes()) == {"image"}
+    run(product_folder, workers=1)
+    for part in ("images", "references"):
+        (product_folder / f"data/val/{part}/case-0.nii.gz").unlink()
+    assert set(look(product_folder).causes()) >= {
+        "which cases the set has",
+        "which cases validation has",
+    }

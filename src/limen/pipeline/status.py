@@ -24,6 +24,16 @@ if TYPE_CHECKING:
     from limen.pipeline.product import Product
 
 
+# Inputs that are lists over cases: the kind they are made of, and what changed when no item of
+# that kind did.
+_LISTINGS = {
+    "measurements": ("measurement", "which cases the set has"),
+    "validation cases": ("case", "which cases validation has"),
+    "development cases": ("case", "which cases development has"),
+    "cases not evaluated": ("measurement", "which cases are not evaluated"),
+}
+
+
 @dataclass
 class Status:
     """The state of a product's evidence."""
@@ -55,13 +65,19 @@ class Status:
         return {kind: dict(c) for kind, c in table.items()}
 
     def causes(self) -> dict[str, list[Item]]:
-        """Stale items by what made them so; a stale ancestor is not a cause of its own."""
+        """Stale items by what made them so, in words; what follows from another is no cause.
+
+        A stale ancestor is not a cause of its own, nor is a list of cases that differs because
+        a case of it is stale or was never evaluated.
+        """
         kinds = {i.kind for i in self.items}
+        moved = {i.kind for i in self.stale}
         found: dict[str, list[Item]] = {}
         for item in self.stale:
             for cause in item.because:
-                if cause not in kinds:
-                    found.setdefault(cause, []).append(item)
+                of, words = _LISTINGS.get(cause, ("", cause))
+                if cause not in kinds and of not in moved:
+                    found.setdefault(words, []).append(item)
         return found
 
     def as_dict(self) -> dict[str, Any]:
