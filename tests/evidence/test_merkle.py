@@ -225,7 +225,7 @@ def test_consistency_of_the_empty_tree() -> None:
 
 
 def test_a_leaf_is_no_node() -> None:
-    """Different prefixes: two hashes as a leaf do not make the node above them (second preimage)."""
+    """Different prefixes: two hashes as a leaf are not the node above them (second preimage)."""
     left, right = leaf_hash(b"a"), leaf_hash(b"b")
     assert leaf_hash(left + right) != node_hash(left, right)
 

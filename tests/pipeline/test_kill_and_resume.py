@@ -15,6 +15,7 @@ import pytest
 from pipeline_builders import YAML, build_product
 
 import limen
+from limen.evidence.ledger import OPEN
 from limen.pipeline.status import status
 
 # Slow on purpose, so that a kill falls into every part of a run.
@@ -97,6 +98,9 @@ def test_a_second_run_on_the_same_product_is_refused_at_once(product_folder: Pat
 
 def test_a_record_cut_in_the_middle_is_made_again(product_folder: Path):
     limen.run(limen.load(product_folder), workers=1)
+    # as a kill in the first run leaves it: no signed head yet
+    (product_folder / ".limen/ledger/checkpoint").unlink()
+    (product_folder / ".limen/ledger/open").write_bytes(OPEN)
     log = product_folder / ".limen/records.jsonl"
     data = log.read_bytes()
     cut = data.rstrip(b"\n").rfind(b"\n") + 40

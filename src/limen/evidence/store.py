@@ -4,29 +4,38 @@ Layout of the folder (``.limen/`` of a product)::
 
     format              the version of this layout
     objects/ab/abcd...  content by its SHA-256, written once and never changed
-    records.jsonl       one canonical JSON record a line, only ever appended
+    records.jsonl       one canonical JSON record a line, only ever appended: the ledger's leaves
+    ledger/             the ledger's signed head and its key, see ``ledger.py``
     lock                held by the one process that writes
 
 Durability: an object is complete on disk before a record names it, and a record is on disk
-before ``add`` returns. A kill at any byte leaves at most a temporary file and one unfinished
+before ``add`` returns. A kill at any byte leaves at most temporary files and one unfinished
 last line, which the next writer cuts off.
+
+Every object is accounted for in the log: as the result of a record, or in the list of a record of
+kind ``objects``, which a writer adds at its end for what it kept besides.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import os
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from limen.errors import LimenError
+from limen.evidence.atomic import write_atomically
 from limen.evidence.digest import digest_bytes
+from limen.evidence.ledger import EvidenceNotWritten, Ledger
 from limen.evidence.record import Outcome, Record, RecordKey, record_key
 
-FORMAT = 1
+FORMAT = 2
+"""1: records without a ledger over them. 2: with."""
+
+OBJECTS = "objects"
+"""Kind of the record that lists objects which are no record's result."""
 
 
 class CorruptEvidence(LimenError):
@@ -55,7 +64,11 @@ class Store:
         self.folder = folder
         self._objects = folder / "objects"
         self._log_path = folder / "records.jsonl"
-        self._log: IO[bytes] | None = None
+        self._ledger = Ledger(folder)
+        self._is_writing = False
+        self._read_to = 0  # bytes of the log that are in memory
+        self._lines = 0
+        self._unaccounted: dict[str, None] = {}
         self._by_key: dict[RecordKey, Record] = {}
         self._latest: dict[tuple[str, str], Record] = {}
         self._check_format()
@@ -69,8 +82,8 @@ class Store:
         path = self._object_path(digest)
         if path.exists() and path.stat().st_size == len(data):
             return digest
-        path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, data)
+        self._unaccounted[digest] = None
         return digest
 
     def put_json(self, value: Any) -> str:
@@ -132,20 +145,28 @@ class Store:
         A record equal in key and result to one already there is moved to be the latest again,
         so that going back to an earlier input is cheap and ``latest`` tells the truth.
         """
-        if self._log is None:
+        if not self._is_writing:
             raise RuntimeError("add() outside writing()")
         import rfc8785
 
-        lines = b"".join(rfc8785.dumps(r.as_dict()) + b"\n" for r in records)
-        self._log.write(lines)
-        self._log.flush()
-        os.fsync(self._log.fileno())
+        lines = [rfc8785.dumps(r.as_dict()) for r in records]
+        self._ledger.append(lines)
+        self._read_to += sum(len(line) + 1 for line in lines)
+        self._lines += len(lines)
         for record in records:
+            self._unaccounted.pop(record.result, None)
             self._remember(record)
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Store]:
-        """Hold the store for writing; a second writer is refused at once."""
+        """Hold the store for writing; a second writer is refused at once.
+
+        Raises
+        ------
+        AnotherRunIsWriting
+        LedgerAltered
+            If the log is not the one whose head was signed; nothing is written then.
+        """
         from filelock import FileLock, Timeout
 
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -159,82 +180,86 @@ class Store:
                 mend="wait for it, or stop it; what it has finished is kept",
             ) from None
         try:
-            self._write_format()
-            self._cut_unfinished_line()
-            self._by_key.clear()
-            self._latest.clear()
-            self._read_records()
-            with self._log_path.open("ab") as self._log:
-                yield self
+            has_ledger = self._check_format() >= 2
+            with self._ledger.appending(begun=has_ledger):
+                if not has_ledger:
+                    self._ledger.begin()
+                    write_atomically(self.folder / "format", f"{FORMAT}\n".encode())
+                self._read_records()
+                self._is_writing = True
+                try:
+                    yield self
+                except BaseException:
+                    with contextlib.suppress(OSError, EvidenceNotWritten):
+                        self._account_for_objects()
+                    raise
+                self._account_for_objects()
         finally:
-            self._log = None
+            self._is_writing = False
             lock.release()
+
+    def _account_for_objects(self) -> None:
+        if self._unaccounted:
+            self.add(
+                Record(
+                    kind=OBJECTS,
+                    subject="",
+                    method="evidence.store/1",
+                    inputs={},
+                    result=self.put_json(sorted(self._unaccounted)),
+                    made_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+                )
+            )
+            self._unaccounted.clear()
 
     def _remember(self, record: Record) -> None:
         self._by_key[record.key] = record
         self._latest[record.kind, record.subject] = record
 
     def _read_records(self) -> None:
+        """Take in the whole lines that were appended since the last reading."""
         if not self._log_path.exists():
+            size = 0
+        else:
+            size = self._log_path.stat().st_size
+        if size < self._read_to:  # another log than the one that was read
+            self._read_to = self._lines = 0
+            self._by_key.clear()
+            self._latest.clear()
+        if size == self._read_to:
             return
         with self._log_path.open("rb") as f:
-            for number, line in enumerate(f, 1):
+            f.seek(self._read_to)
+            for line in f:
                 if not line.endswith(b"\n"):
                     break  # a writer was killed, or is just now writing
+                self._lines += 1
                 try:
                     self._remember(Record.from_dict(json.loads(line)))
                 except (ValueError, KeyError, TypeError):
                     raise CorruptEvidence(
                         "the log of evidence holds a line that is not a record",
-                        where=f"{self._log_path.name}, line {number}",
+                        where=f"{self._log_path.name}, line {self._lines}",
                         found=repr(line[:60].decode("utf-8", "replace")),
-                        mend="restore the file, or delete it: the next run computes everything anew",
+                        mend="restore .limen from a copy; or move records.jsonl and ledger/ away: "
+                        "the next run computes everything anew",
                     ) from None
-
-    def _cut_unfinished_line(self) -> None:
-        if not self._log_path.exists():
-            return
-        with self._log_path.open("rb+") as f:
-            data = f.read()
-            whole = data.rfind(b"\n") + 1
-            if whole != len(data):
-                f.truncate(whole)
+                self._read_to += len(line)
 
     # --- format ----------------------------------------------------------------------------
 
-    def _check_format(self) -> None:
+    def _check_format(self) -> int:
+        """Version of the layout on disk; 0 where nothing is."""
         path = self.folder / "format"
-        if not path.exists():
-            return
-        found = path.read_text().strip()
-        if not found.isdigit() or int(found) > FORMAT:
+        try:
+            found = path.read_bytes().decode("ascii", "replace").strip()
+        except FileNotFoundError:
+            return 1 if self._log_path.exists() else 0
+        if not (found.isascii() and found.isdigit()) or int(found) > FORMAT:
             raise NewerStore(
                 "the evidence was written by another version of Limen",
                 where=str(path),
                 found=found,
                 mend=f"use the Limen that wrote it (this one reads format {FORMAT})",
             )
-
-    def _write_format(self) -> None:
-        path = self.folder / "format"
-        if not path.exists():
-            write_atomically(path, f"{FORMAT}\n".encode())
-
-
-def write_atomically(path: Path, data: bytes | Iterable[bytes]) -> None:
-    """Write a whole file or nothing: temporary file beside it, to disk, then renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as f:
-            for piece in [data] if isinstance(data, bytes) else data:
-                f.write(piece)
-            f.flush()
-            os.fsync(f.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(name).chmod(0o666 & ~umask)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        return int(found)
