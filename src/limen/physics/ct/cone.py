@@ -124,49 +124,52 @@ def _ray(beta, gamma, radius, far, flat):  # type: ignore[no-untyped-def]
     return cos, sin, radius * np.sin(gamma), radius * np.cos(gamma), 1 / reach
 
 
+@numba.njit(inline="always")
+def _crossing(i, nx, ny, pixel, cos, sin, s, back):  # type: ignore[no-untyped-def]
+    """Where a ray crosses the i-th row or column: place across, and way from the source in mm."""
+    cx, cy = (nx - 1) / 2, (ny - 1) / 2
+    if abs(sin) >= abs(cos):
+        x = (i - cx) * pixel
+        y = (s - x * cos) / sin
+        across = y / pixel + cy
+    else:
+        y = (i - cy) * pixel
+        x = (s - y * sin) / cos
+        across = x / pixel + cx
+    # the source lies `back` behind the point of the ray that is nearest to the axis
+    return across, back + (x * sin - y * cos)
+
+
 @numba.njit(parallel=True, cache=True, nogil=True)
 def _project(  # type: ignore[no-untyped-def]
     volume, sinogram, angles, source_z, gammas, rows, radius, far, flat, pixel, slice_mm
 ):
     nx, ny, nz = volume.shape
-    cx, cy, cz = (nx - 1) / 2, (ny - 1) / 2, (nz - 1) / 2
+    voxels = volume.reshape(-1)
     kind = volume.dtype.type
     for v in numba.prange(angles.size):
-        line = np.empty(nz + 2, volume.dtype)
+        line = np.zeros(nz + 2, volume.dtype)  # a column of voxels with one empty at each end
+        start = source_z[v] / slice_mm + (nz - 1) / 2 + 1
         for d in range(gammas.size):
             cos, sin, s, back, per_mm = _ray(angles[v], gammas[d], radius, far, flat)
-            out = sinogram[v, d]
             along_x = abs(sin) >= abs(cos)
             steps, width = (nx, ny) if along_x else (ny, nx)
+            stride, side = (ny * nz, nz) if along_x else (nz, ny * nz)
+            out = sinogram[v, d]
             for i in range(steps):
-                if along_x:
-                    p = (i - cx) * pixel
-                    q = (s - p * cos) / sin
-                    x, y, c = p, q, q / pixel + cy
-                else:
-                    p = (i - cy) * pixel
-                    q = (s - p * sin) / cos
-                    x, y, c = q, p, q / pixel + cx
-                lower = int(np.floor(c))
-                if lower < -1 or lower >= width:
+                across, travelled = _crossing(i, nx, ny, pixel, cos, sin, s, back)
+                lower = int(np.floor(across))
+                if lower < -1 or lower >= width or travelled <= 0:
                     continue
-                # travelled from the source, whose place on the ray is `back` behind the foot
-                travelled = back + (x * sin - y * cos)
-                if travelled <= 0:
-                    continue
-                w1 = kind(c - lower)
+                w1 = kind(across - lower)
                 w0 = kind(1) - w1
-                line[0] = line[nz + 1] = 0
+                # beyond the side there is nothing: the weight of what is read instead is 0
+                first, second = max(lower, 0), min(lower + 1, width - 1)
+                w0 = w0 if lower >= 0 else kind(0)
+                w1 = w1 if lower + 1 < width else kind(0)
+                a, b = i * stride + first * side, i * stride + second * side
                 for k in range(nz):
-                    total = kind(0)
-                    if lower >= 0:
-                        total += w0 * (volume[i, lower, k] if along_x else volume[lower, i, k])
-                    if lower + 1 < width:
-                        total += w1 * (
-                            volume[i, lower + 1, k] if along_x else volume[lower + 1, i, k]
-                        )
-                    line[k + 1] = total
-                start = source_z[v] / slice_mm + cz + 1
+                    line[k + 1] = w0 * voxels[a + k] + w1 * voxels[b + k]
                 slope = travelled * per_mm / slice_mm
                 for r in range(rows.size):
                     z = start + slope * rows[r]
@@ -184,40 +187,34 @@ def _spread(  # type: ignore[no-untyped-def]
     sinogram, volumes, angles, source_z, gammas, rows, radius, far, flat, pixel, slice_mm
 ):
     threads, nx, ny, nz = volumes.shape
-    cx, cy, cz = (nx - 1) / 2, (ny - 1) / 2, (nz - 1) / 2
     kind = volumes.dtype.type
     for thread in numba.prange(threads):
-        volume = volumes[thread]
+        voxels = volumes[thread].reshape(-1)
         line = np.empty(nz + 2, volumes.dtype)
         value = np.empty(rows.size, volumes.dtype)
         for v in range(thread, angles.size, threads):
+            start = source_z[v] / slice_mm + (nz - 1) / 2 + 1
             for d in range(gammas.size):
                 cos, sin, s, back, per_mm = _ray(angles[v], gammas[d], radius, far, flat)
+                along_x = abs(sin) >= abs(cos)
+                steps, width = (nx, ny) if along_x else (ny, nx)
+                stride, side = (ny * nz, nz) if along_x else (nz, ny * nz)
                 step = pixel / max(abs(sin), abs(cos))
                 for r in range(rows.size):
                     length = kind(step * np.sqrt(1 + (rows[r] * per_mm) ** 2))
                     value[r] = sinogram[v, d, r] * length
-                along_x = abs(sin) >= abs(cos)
-                steps, width = (nx, ny) if along_x else (ny, nx)
                 for i in range(steps):
-                    if along_x:
-                        p = (i - cx) * pixel
-                        q = (s - p * cos) / sin
-                        x, y, c = p, q, q / pixel + cy
-                    else:
-                        p = (i - cy) * pixel
-                        q = (s - p * sin) / cos
-                        x, y, c = q, p, q / pixel + cx
-                    lower = int(np.floor(c))
-                    if lower < -1 or lower >= width:
+                    across, travelled = _crossing(i, nx, ny, pixel, cos, sin, s, back)
+                    lower = int(np.floor(across))
+                    if lower < -1 or lower >= width or travelled <= 0:
                         continue
-                    travelled = back + (x * sin - y * cos)
-                    if travelled <= 0:
-                        continue
-                    w1 = kind(c - lower)
+                    w1 = kind(across - lower)
                     w0 = kind(1) - w1
+                    first, second = max(lower, 0), min(lower + 1, width - 1)
+                    w0 = w0 if lower >= 0 else kind(0)
+                    w1 = w1 if lower + 1 < width else kind(0)
+                    a, b = i * stride + first * side, i * stride + second * side
                     line[:] = 0
-                    start = source_z[v] / slice_mm + cz + 1
                     slope = travelled * per_mm / slice_mm
                     for r in range(rows.size):
                         z = start + slope * rows[r]
@@ -227,16 +224,8 @@ def _spread(  # type: ignore[no-untyped-def]
                             line[k] += (kind(1) - w) * value[r]
                             line[k + 1] += w * value[r]
                     for k in range(nz):
-                        if lower >= 0:
-                            if along_x:
-                                volume[i, lower, k] += w0 * line[k + 1]
-                            else:
-                                volume[lower, i, k] += w0 * line[k + 1]
-                        if lower + 1 < width:
-                            if along_x:
-                                volume[i, lower + 1, k] += w1 * line[k + 1]
-                            else:
-                                volume[lower + 1, i, k] += w1 * line[k + 1]
+                        voxels[a + k] += w0 * line[k + 1]
+                        voxels[b + k] += w1 * line[k + 1]
 
 
 @numba.njit(parallel=True, fastmath=True, cache=True, nogil=True)

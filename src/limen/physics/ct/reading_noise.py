@@ -76,6 +76,12 @@ def noise_level(image_hu: Array, pixel_mm: float) -> Reading:
     return Reading("noise", _mode(local_noise_hu(x, pixel_mm)[inside]), "HU", samples=apart)
 
 
+def noise_where_tissue(noise_hu: Array, image_hu: Array, pixel_mm: float) -> float:
+    """The level, as `noise_level` has it, of a noise image where ``image_hu`` is soft tissue."""
+    inside = _soft_tissue(np.asarray(image_hu, np.float32), pixel_mm)
+    return _mode(local_noise_hu(noise_hu, pixel_mm)[inside])
+
+
 def noise_power_spectrum(patches_hu: Array, pixel_mm: float) -> tuple[Array, Array]:
     """Radially averaged noise power spectrum of uniform patches (ICRU Report 87, section 4).
 
