@@ -44,8 +44,8 @@ class SurfaceDistances:
                         mean over all elements of both. Metrics Reloaded (Maier-Hein, Reinke et
                         al., Nature Methods 2024). They differ in a volume of a single slice:
                         MONAI takes its whole area as surface, Limen its outline.
-    medpy               the same elements; HD95 is the percentile of both directions pooled, its
-                        "assd" the mean of the two directed means (here ``masd_mm``).
+    medpy               the same elements as MONAI; HD95 is the percentile of both directions
+                        pooled (medpy 0.5.2).
     surface-distance    elements are marching-cubes patches at the corners of voxels, weighed by
                         their area; a percentile is the smallest distance at which the area
                         reaches that share.
@@ -91,8 +91,6 @@ class SurfaceDistances:
     @property
     def assd_mm(self) -> float:
         """Average symmetric surface distance: the mean over the elements of both surfaces."""
-        if self.convention == "medpy":
-            return self.masd_mm
         total_p, total_r = self._total()
         p = _weighed(self.prediction_mm, self.prediction_weight)
         r = _weighed(self.reference_mm, self.reference_weight)
@@ -134,6 +132,8 @@ def surface_distances(
     order: tuple[int, int, int],
     flat_axes: tuple[bool, bool, bool],
     convention: Convention = "limen",
+    *,
+    of_two_axes: bool = False,
 ) -> list[SurfaceDistances | None]:
     """Distances between the surfaces of several pairs of masks on one grid.
 
@@ -149,6 +149,9 @@ def surface_distances(
     flat_axes : (bool, bool, bool)
         Axes of a single voxel, along which nothing counts as a neighbour.
     convention : Convention
+    of_two_axes : bool
+        Whether it is a 2-D image; peers that take a single slice of a volume for all surface
+        take the outline here.
 
     Returns
     -------
@@ -162,7 +165,8 @@ def surface_distances(
 
     lattice = Lattice(axes_mm, order, flat_axes)
     there = [n for n, (p, r) in enumerate(pairs) if len(p) and len(r)]
-    seen_as_flat = flat_axes if convention in ("limen", "surface-distance") else (False,) * 3
+    as_volume = convention in ("monai", "medpy") and not of_two_axes
+    seen_as_flat = (False, False, False) if as_volume else flat_axes
 
     def surface(task: tuple[int, int]) -> tuple[PointSet, Array | None]:
         n, side = task

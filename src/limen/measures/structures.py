@@ -240,7 +240,14 @@ def measure_structures(
         member[list(values)] = True
         masks.append((_members(pair.prediction, member), _members(pair.reference, member)))
         both.append(int(shared[member[value_p] & member[value_r]].sum()))
-    distances = surface_distances(masks, pair.axes_mm, pair.order, pair.flat_axes, convention)
+    distances = surface_distances(
+        masks,
+        pair.axes_mm,
+        pair.order,
+        pair.flat_axes,
+        convention,
+        of_two_axes=pair.voxel_mm3 is None,
+    )
     found = []
     for n, (name, values) in enumerate(structures.items()):
         n_p, n_r = int(count_p[list(values)].sum()), int(count_r[list(values)].sum())
