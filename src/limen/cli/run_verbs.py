@@ -59,7 +59,8 @@ def evaluate(
 ) -> None:
     """Predict, measure and judge each case that is stale.
 
-    Tables (cases, verdicts, measurements, lesions) are kept as Parquet in .limen/tables.
+    Tables (cases, verdicts, measurements, lesions, subgroups) are kept as Parquet in
+    .limen/tables.
     """
     from limen.pipeline import load
     from limen.pipeline.evaluate import evaluate as evaluate_product

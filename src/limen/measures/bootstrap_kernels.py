@@ -9,6 +9,8 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from limen.measures.grid import Array
+
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _MIX_A = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_B = np.uint64(0x94D049BB133111EB)
@@ -28,8 +30,11 @@ def _stream(key, resample):  # type: ignore[no-untyped-def]
     return _mixed(key + np.uint64(resample + 1) * _STREAM)
 
 
-@numba.njit(cache=True, nogil=True, parallel=True)
-def ratios_of_resamples(key, resamples, top, bottom):  # type: ignore[no-untyped-def]
+_WORTH_THREADS = 4_000_000
+"""Draws below which starting threads, on a busy machine, costs more than it saves."""
+
+
+def ratios_of_resamples(key: np.uint64, resamples: int, top: Array, bottom: Array) -> Array:
     """Sum(top) / sum(bottom) over as many patients as there are, drawn with replacement.
 
     Parameters
@@ -43,32 +48,48 @@ def ratios_of_resamples(key, resamples, top, bottom):  # type: ignore[no-untyped
     -------
     (resamples,) float64
     """
-    n = top.size
     # both sums of a patient side by side: one cache line for each draw
-    pairs = np.empty((n, 2))
-    for p in range(n):
-        pairs[p, 0], pairs[p, 1] = top[p], bottom[p]
-    out = np.empty(resamples)
+    pairs = np.column_stack([top, bottom]).astype(np.float64)
+    draw = _in_parallel if resamples * len(pairs) >= _WORTH_THREADS else _one_by_one
+    return np.asarray(draw(key, resamples, pairs))
+
+
+@numba.njit(cache=True, nogil=True)
+def _ratio(state, pairs):  # type: ignore[no-untyped-def]
+    n = pairs.shape[0]
     size = np.uint64(n)
     low = np.uint64(0xFFFFFFFF)
     half = np.uint64(32)
+    above = below = 0.0
+    for _ in range(n // 2):
+        state += _GAMMA
+        z = _mixed(state)
+        # two patients from one number; the bias of scaling is at most n / 2^32
+        a = ((z >> half) * size) >> half
+        b = ((z & low) * size) >> half
+        above += pairs[a, 0] + pairs[b, 0]
+        below += pairs[a, 1] + pairs[b, 1]
+    if n % 2:
+        state += _GAMMA
+        a = ((_mixed(state) >> half) * size) >> half
+        above += pairs[a, 0]
+        below += pairs[a, 1]
+    return above / below
+
+
+@numba.njit(cache=True, nogil=True)
+def _one_by_one(key, resamples, pairs):  # type: ignore[no-untyped-def]
+    out = np.empty(resamples)
+    for r in range(resamples):
+        out[r] = _ratio(_stream(key, r), pairs)
+    return out
+
+
+@numba.njit(cache=True, nogil=True, parallel=True)
+def _in_parallel(key, resamples, pairs):  # type: ignore[no-untyped-def]
+    out = np.empty(resamples)
     for r in numba.prange(resamples):
-        state = _stream(key, r)
-        above = below = 0.0
-        for _ in range(n // 2):
-            state += _GAMMA
-            z = _mixed(state)
-            # two patients from one number; the bias of scaling is at most n / 2^32
-            a = ((z >> half) * size) >> half
-            b = ((z & low) * size) >> half
-            above += pairs[a, 0] + pairs[b, 0]
-            below += pairs[a, 1] + pairs[b, 1]
-        if n % 2:
-            state += _GAMMA
-            a = ((_mixed(state) >> half) * size) >> half
-            above += pairs[a, 0]
-            below += pairs[a, 1]
-        out[r] = above / below
+        out[r] = _ratio(_stream(key, r), pairs)
     return out
 
 

@@ -326,7 +326,10 @@ def _sum_up(product: Product, dataset: LoadedSet, items: Chains) -> dict[str, An
         return summary
     missing = not_evaluated(product, dataset, chains)
     store.put_json(missing)
-    summary = summarise(rows, missing, declaration.risk, declaration.task).as_dict()
+    attributes = {c.id: c.attributes for c in dataset.cases}
+    summary = summarise(
+        rows, missing, declaration.risk, declaration.task, attributes=attributes
+    ).as_dict()
     add_record(product, "summary", dataset.name, chosen, store.put_json(summary), dataset.origin)
     return summary
 

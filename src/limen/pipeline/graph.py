@@ -32,7 +32,7 @@ METHODS = {
     "measurement": "measures.case/2",
     "picture": "reports.picture/1",
     "verdicts": "measures.verdict/2",
-    "summary": "measures.summary/1",
+    "summary": "measures.summary/2",
     "leakage": "data.leakage/1",
     "report": "reports.report/1",
 }
@@ -236,6 +236,7 @@ def summary_inputs(
         "verdicts": verdicts,
         "measurements": verdicts_inputs(product, dataset, chains)[1]["measurements"],
         "cases not evaluated": digest_json(not_evaluated(product, dataset, chains)),
+        "case attributes": digest_json({c.id: dict(c.attributes) for c in dataset.cases}),
         "risk": product.declared_digest("risk"),
         "task": product.declared_digest("task"),
     }

@@ -1,8 +1,9 @@
 """Results as plain tables: Parquet under ``.limen/tables``, CSV where asked for.
 
 One row a case (``cases``), a criterion of a case (``verdicts``), a label of a case
-(``measurements``) or a lesion (``lesions``). Units are in the column names or in a ``unit``
-column; an undefined value is empty and its reason stands beside it, never NaN.
+(``measurements``), a lesion (``lesions``) or a figure of all cases or of a subgroup
+(``subgroups``). Units are in the column names or in a ``unit`` column; an undefined value is empty
+and its reason stands beside it, never NaN.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from limen.pipeline.product import Product
 
-NAMES = ("cases", "verdicts", "measurements", "lesions")
+NAMES = ("cases", "verdicts", "measurements", "lesions", "subgroups")
 
 
 def write_tables(product: Product) -> None:
@@ -66,12 +67,19 @@ def read_table(product: Product, name: str) -> pl.DataFrame:
 def _build(product: Product) -> dict[str, pl.DataFrame]:
     import polars as pl
 
+    from limen.measures.subgroups import flat_rows
+
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in NAMES}
     for dataset in product.sets.values():
         if not dataset.is_validation or dataset.left_out is not None:
             continue
         latest = product.store.latest("verdicts", dataset.name)
         verdicts = product.store.get_json(latest.result) if latest is not None else {}
+        summary = product.store.latest("summary", dataset.name)
+        if summary is not None:
+            key = {"dataset": dataset.name, "origin": dataset.origin}
+            found = product.store.get_json(summary.result)
+            rows["subgroups"] += [{**key, **row} for row in flat_rows(found)]
         for case in dataset.cases:
             key = {"dataset": dataset.name, "origin": dataset.origin, "case": case.id}
             verdict = verdicts.get(case.id)
