@@ -45,13 +45,11 @@ def five_labels(seed: int) -> np.ndarray:
     """Five ellipsoids; another seed moves and scales each a little."""
     rng = np.random.default_rng(seed)
     centres = [(70, 70, 40), (180, 70, 40), (70, 180, 80), (180, 180, 80), (128, 128, 60)]
-    return ellipsoids(
-        SHAPE,
-        [
-            (n, np.array(c) + rng.normal(0, 1.5, 3), np.array([38, 34, 24]) * rng.uniform(0.94, 1.06, 3))
-            for n, c in enumerate(centres, 1)
-        ],
-    )  # fmt: skip
+    parts = []
+    for n, centre in enumerate(centres, 1):
+        at = np.array(centre) + rng.normal(0, 1.5, 3)
+        parts.append((n, at, np.array([38, 34, 24]) * rng.uniform(0.94, 1.06, 3)))
+    return ellipsoids(SHAPE, parts)
 
 
 def organ_with_lesions(seed: int) -> np.ndarray:

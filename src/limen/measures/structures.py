@@ -146,6 +146,12 @@ class LabelPair:
         voxel_mm3 = None if flat else float(abs(np.linalg.det(axes_mm)))
         return cls(runs_of(maps[0]), runs_of(maps[1]), axes_mm, order, voxel_mm3)
 
+    def with_order(self, labels: Array) -> Runs:
+        """The runs of another label map (I, J, K) of this grid, along the same axis."""
+        from limen.measures.runs import runs_of
+
+        return runs_of(np.ascontiguousarray(labels.transpose(self.order)))
+
     @property
     def flat_axes(self) -> tuple[bool, bool, bool]:
         a, b, c = self.prediction.shape
@@ -215,8 +221,10 @@ def segmentation(
     p, r, axes_mm, flat, names = opened(prediction, reference, spacing_mm, affine_mm, labels, image)
     pair = LabelPair.of(small_labels(p, "prediction"), small_labels(r, "reference"), axes_mm,
                         flat=flat)  # fmt: skip
-    structures = _structures(pair, labels if labels is not None else names, p, r)
-    tolerances = {name: _tolerances(nsd_tolerance_mm, name) for name in structures}
+    structures = structures_of(
+        (pair.prediction, pair.reference), labels if labels is not None else names, (p, r)
+    )
+    tolerances = {name: tolerances_of(nsd_tolerance_mm, name) for name in structures}
     found = measure_structures(pair, structures, tolerances, convention)
     return dict(zip(structures, found, strict=True))
 
@@ -318,19 +326,20 @@ def _measured(
     )
 
 
-def _structures(
-    pair: LabelPair, labels: Any, prediction: Array, reference: Array
+def structures_of(
+    runs: Sequence[Runs], labels: Any, maps: Sequence[Array]
 ) -> dict[Any, tuple[int, ...]]:
+    """Values of each label to measure, by its value or its name; see :func:`segmentation`."""
     if labels is None:
-        if prediction.dtype == bool and reference.dtype == bool:
+        if all(m.dtype == bool for m in maps):
             return {1: (1,)}
-        present = np.union1d(pair.prediction.value, pair.reference.value)
-        if not present.size:
+        present = sorted({int(v) for r in runs for v in np.unique(r.value)})
+        if not present:
             raise Undefined(
-                "there is no label in either map, so there is nothing to measure",
+                "there is no label in any map, so there is nothing to measure",
                 mend="say labels=[...] to count this as a correct rejection of them",
             )
-        return {int(v): (int(v),) for v in present}
+        return {v: (v,) for v in present}
     named = labels.items() if isinstance(labels, Mapping) else [(v, v) for v in labels]
     found: dict[Any, tuple[int, ...]] = {}
     for name, value in named:
@@ -344,7 +353,8 @@ def _structures(
     return found
 
 
-def _tolerances(stated: float | Mapping[Any, float] | None, name: Any) -> tuple[float, ...]:
+def tolerances_of(stated: float | Mapping[Any, float] | None, name: Any) -> tuple[float, ...]:
+    """The tolerance that is stated for a label, if there is one; see :func:`segmentation`."""
     tolerance = stated.get(name) if isinstance(stated, Mapping) else stated
     if tolerance is None:
         return ()
