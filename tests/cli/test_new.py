@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from limen.cli.app import app
 from limen.data import load_approval
 from limen.errors import LimenError
-from limen.models import ModelMismatch
+from limen.models import ModelMismatch, ModelMissing
 from limen.pipeline import load, run
 from limen.pipeline.check import check
 from limen.pipeline.new import AlreadyAProduct, NothingToDeclare, new_product
@@ -336,6 +336,31 @@ def test_what_fails_leaves_nothing_behind(data, tmp_path):
         assert caught.value.exit_code == 2
         assert caught.value.mend
         assert not (tmp_path / "new").exists()
+
+
+def test_a_name_that_a_product_cannot_have(data):
+    given = {"images": data / "images", "references": data / "masks"}
+    with pytest.raises(NothingToDeclare, match="f-r-elise") as caught:
+        new_product(data.parent / "p", name="Für Elise", **given)
+    assert caught.value.where == "--name"
+
+
+def test_a_missing_onnx_file_is_told_before_any_case_is_read(data):
+    told = []
+    with pytest.raises(ModelMissing, match="--onnx"):
+        new_product(
+            data.parent / "p",
+            images=data / "images",
+            references=data / "masks",
+            onnx=data / "gone.onnx",
+            told=lambda *n: told.append(n),
+        )
+    assert told == []
+
+
+def test_images_and_references_swapped_are_told_so(data):
+    with pytest.raises(NothingToDeclare, match="not swapped"):
+        new_product(data.parent / "p", images=data / "masks", references=data / "images")
 
 
 def test_a_failure_while_writing_takes_back_what_was_written(tmp_path, monkeypatch):

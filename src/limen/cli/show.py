@@ -194,7 +194,7 @@ class Shown:
     def begin(self, total: int, already: int) -> None:
         self._total, self._done = total, already
         todo = total - already
-        if self._quiet:
+        if self._quiet or not total:
             return
         if not todo:
             typer.echo(f"All {total} cases are up to date.", err=True)

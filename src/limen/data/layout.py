@@ -308,7 +308,7 @@ def _empty(where: str, folder: Path | None) -> EmptyFolder:
 def _what_is_there(folder: Path) -> str:
     """In numbers and known endings, because names may identify patients."""
     if not folder.is_dir():
-        return "no such folder"
+        return "a file, not a folder" if is_file(folder) else "no such folder"
     if not os.access(folder, os.R_OK | os.X_OK):
         return "a folder that may not be read"
     files = [p for p in folder.rglob("*") if is_file(p)]

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from limen.product.declaration import Task
 
 
+_MANY_VALUES = 50
+"""More values than this that are no label, and the mask is most likely an image."""
+
+
 def read_image(case: Case) -> Volume:
     """The image of a case.
 
@@ -191,7 +195,10 @@ def _labels(values: Array, task: Task, where: str) -> Array:
             "the mask holds a value that is not a declared label",
             where=where,
             found=shown + (f" and {len(wrong) - 8} more" if len(wrong) > 8 else ""),
-            mend=f"declare it under task.labels ({_declared(task)}) or task.ignore_labels",
+            mend=f"declare it under task.labels ({_declared(task)}) or task.ignore_labels"
+            if len(wrong) <= _MANY_VALUES
+            else "it looks like an image and not like a mask: check that images and references are "
+            "not swapped",
         )
     if ignored & set(present):
         small[np.isin(small, sorted(ignored & set(present)))] = 0

@@ -15,6 +15,7 @@ from limen.evidence import write_atomically
 
 if TYPE_CHECKING:
     from limen.data import Inspection
+    from limen.models import OnnxFacts
 
 Modality = Literal["ct", "mr", "oct"]
 
@@ -97,6 +98,10 @@ def new_product(
             "two models are given", found="--predictions and --onnx", mend="give one of them"
         )
     title = name or _name_of(folder)
+    _require_name(title)
+    from limen.pipeline.new_model import look_at_onnx
+
+    of_model = None if onnx is None else look_at_onnx(onnx)  # before cases are read for long
     if images is None:
         from limen.pipeline.templates import template
 
@@ -123,6 +128,7 @@ def new_product(
         references,
         predictions,
         onnx,
+        of_model,
     )
     command = f"limen run {folder}"
     if predictions is None and onnx is None:
@@ -146,6 +152,18 @@ def _require_free(folder: Path) -> None:
         )
     if folder.exists() and not folder.is_dir():
         raise NothingToDeclare("this is a file", where=str(folder), mend="name a folder")
+
+
+def _require_name(title: str) -> None:
+    from limen.product.declaration import NAME, PATTERNS
+
+    if not re.match(NAME, title):
+        raise NothingToDeclare(
+            "the product cannot have this name",
+            where="--name",
+            found=repr(title),
+            mend=f"use {PATTERNS[NAME]}, as {_slug(title)}",
+        )
 
 
 def _require_enough(found: Inspection, references: Path | None) -> None:
@@ -178,8 +196,8 @@ def _declaration(
     references: Path | None,
     predictions: Path | None,
     onnx: Path | None,
+    of_model: OnnxFacts | None,
 ) -> tuple[str, list[str]]:
-    from limen.models import inspect_onnx
     from limen.pipeline.new_model import (
         fit_onnx,
         labels_of_channels,
@@ -196,7 +214,6 @@ def _declaration(
     labels = {label.name: label.value for label in found.labels if label.voxels or label.name}
     unnamed = not any(k.startswith("dicom") for k in found.reference_kinds)
     labels |= {f"label_{v}": v for v in found.predicted if v not in labels.values()}
-    of_model = None if onnx is None else inspect_onnx(onnx)
     # seen first: a model that Limen cannot use ends here, with nothing written
     fit = None if onnx is None or of_model is None else fit_onnx(onnx, of_model, found)
     stated = (of_model.settings or {}).get("labels") if of_model is not None else None
@@ -265,8 +282,11 @@ def _found_words(found: Inspection) -> list[str]:
 
 
 def _name_of(folder: Path) -> str:
-    words = re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-")
-    return words or "product"
+    return _slug(folder.resolve().name)
+
+
+def _slug(words: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-") or "product"
 
 
 # --- writing ----------------------------------------------------------------------------------

@@ -37,6 +37,22 @@ class FittedModel:
     probe: Probe
 
 
+def look_at_onnx(path: Path) -> OnnxFacts:
+    """What the file says of itself.
+
+    Raises
+    ------
+    ModelMissing, ModelUnreadable
+    """
+    from limen.models import ModelMissing, inspect_onnx
+
+    try:
+        return inspect_onnx(path)
+    except ModelMissing as error:
+        mend = "correct the path after --onnx"
+        raise ModelMissing(error.what, where=error.where, mend=mend) from None
+
+
 def fit_onnx(path: Path, facts: OnnxFacts, found: Inspection) -> FittedModel | None:
     """Try a model on one window of noise; None where ``limen train`` stated how it is used.
 
@@ -161,7 +177,8 @@ def onnx_lines(
     lines = [f"onnx: {quoted(path_from(path, folder))}"]
     if facts.settings is not None or fit is None:
         for part in ("input", "output"):
-            values = dict((facts.settings or {}).get(part) or {})
+            stated = dict((facts.settings or {}).get(part) or {})
+            values = {key: value for key, value in stated.items() if value is not None}
             if not set(values.get("channels") or {}) <= set(labels):
                 del values["channels"]  # of labels under other names: channel = label value
             if values:
