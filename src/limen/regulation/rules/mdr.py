@@ -216,6 +216,13 @@ RULES = (
         "An extended purpose, new users or patients, or a new clinical use is significant.",
     ),
     _rule(
+        "legacy.B2",
+        _MDCG3_SINCE,
+        f"{_MDCG3}, chart B, B2",
+        "A change of the design is significant when it affects safety or performance and worsens "
+        "benefit against risk.",
+    ),
+    _rule(
         "legacy.C1",
         _MDCG3_SINCE,
         f"{_MDCG3}, chart C, C1",
