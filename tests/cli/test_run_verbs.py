@@ -1,0 +1,153 @@
+"""What run, evaluate, status and report say, in words, in JSON and by their exit status."""
+
+from __future__ import annotations
+
+import errno
+import json
+import sys
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from limen.cli import app as command_line
+from limen.cli.app import app
+
+DECLARATION = """\
+limen: 1
+product:
+  name: p
+  version: 0.1.0
+  intended_use:
+    statement: Marks lesions on CT for review by a radiologist.
+    user: radiologist
+    population: {age_years: [18, 99]}
+    modality: CT
+    anatomy: chest
+    situation: serious
+    outputs: [mark]
+task: {kind: lesion-detection, labels: {lesion: 1}}
+criteria:
+  - {measure: missed_lesions, at_most: 0}
+risk: {failure_rate: 0.5, confidence: 0.6}
+data:
+  - {name: val, path: data, use: validation, approval: a.yaml}
+model: {predictions: preds}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three cases whose predictions are their references."""
+    here = tmp_path / "product"
+    for n in range(3):
+        image = np.random.default_rng(n).normal(0, 100, (20, 18, 10)).astype(np.float32)
+        mask = np.zeros(image.shape, np.uint8)
+        mask[5:8, 5:8, 2:4] = 1
+        for part, values in (("data/images", image), ("data/references", mask), ("preds", mask)):
+            path = here / part / f"case{n}.nii.gz"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            nib.save(nib.Nifti1Image(values, np.diag([-1.0, -1.0, 2.0, 1.0])), path)
+    (here / "a.yaml").write_text("kind: phantom\n")
+    (here / "limen.yaml").write_text(DECLARATION)
+    return here
+
+
+def say(verb: str, folder: Path, *more: str) -> tuple[int, str]:
+    given = [*more, "-j", "1"] if verb in ("run", "evaluate") else list(more)
+    result = CliRunner().invoke(app, [verb, str(folder), *given])
+    assert not result.exception or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.stdout
+
+
+@pytest.mark.parametrize("verb", ["run", "evaluate", "status", "report"])
+def test_a_lost_case_is_told_by_every_verb(folder: Path, verb: str):
+    (folder / "data/references/case1.nii.gz").write_bytes(b"")
+    say("run", folder)
+    code, words = say(verb, folder)
+    assert code == 1
+    assert "val/case1, mask: this is not a NIfTI file" in words
+    assert "Not complete: data set val: 1 of 3 cases not evaluated" in words
+    code, text = say(verb, folder, "--json")
+    told = json.loads(text)
+    assert code == 1
+    assert told["complete"] is False
+    assert told["sets"]["val"] == {
+        "use": "validation",
+        "cases": 3,
+        "not_evaluated": 1,
+        "complete": False,
+    }
+    assert told["not_evaluated"]["val/case1"]["mend"]
+
+
+@pytest.mark.parametrize("verb", ["run", "evaluate", "status", "report"])
+def test_nothing_lost(folder: Path, verb: str):
+    say("run", folder)
+    code, words = say(verb, folder)
+    assert code == 0
+    assert "Not complete" not in words
+    code, text = say(verb, folder, "--json")
+    assert (code, json.loads(text)["complete"]) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("approval", "words"),
+    [
+        ("issued: 2999-12-31", "not in force yet (issued on 2999-12-31"),
+        ("expires: 2001-01-01", "has expired (expired on 2001-01-01)"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["run", "evaluate", "status", "report"])
+def test_an_approval_that_is_not_in_force(folder: Path, verb: str, approval: str, words: str):
+    (folder / "a.yaml").write_text(f"kind: public\nlicence: MIT\n{approval}\n")
+    say("run", folder)
+    code, told = say(verb, folder)
+    assert code == 1
+    assert "Not permitted today: data set val" in told and words in told
+    assert "val" in json.loads(say(verb, folder, "--json")[1])["approvals"]
+
+
+def test_a_leak_within_validation_is_told_as_what_it_is(folder: Path):
+    for part in ("data/images", "data/references", "preds"):
+        same = (folder / part / "case1.nii.gz").read_bytes()
+        (folder / part / "case2.nii.gz").write_bytes(same)
+    for verb in ("run", "status", "report"):
+        code, words = say(verb, folder)
+        assert code == 1
+        assert "Leak, same pixels: val/case1 and val/case2: one image under two patients" in words
+
+
+@pytest.mark.parametrize(
+    ("error", "shown", "mend"),
+    [
+        (OSError(errno.EACCES, "Permission denied", "/d/Kim_Cheolsu.nii"), "not shown", "right"),
+        (OSError(errno.EACCES, "Permission denied", "/d/Kim_Cheolsu/c1"), "c1", "right"),
+        (OSError(errno.EEXIST, "File exists", "/p/.limen"), "/p/.limen", "in the way"),
+        (
+            OSError(
+                errno.EISDIR, "Is a directory", "/p/report/.writing-x", None, "/p/report/p.html"
+            ),
+            "/p/report/p.html",
+            "in the way",
+        ),
+        (OSError(errno.EROFS, "Read-only", "/p/report/.writing-x"), "/p/report", "copy"),
+        (OSError(errno.ENOSPC, "No space left on device"), "", "free disk space"),
+    ],
+)
+def test_a_failure_of_the_system_shows_no_name_of_a_data_file(
+    monkeypatch, capsys, error: OSError, shown: str, mend: str
+):
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr(command_line, "app", fail)
+    monkeypatch.setattr(sys, "argv", ["limen", "run"])
+    with pytest.raises(SystemExit) as ended:
+        command_line.start()
+    told = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert shown in told and mend in told
+    assert "Cheolsu" not in told and ".writing" not in told
