@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-SCRIPTS = ("start.py", "stale.py", "measures.py", "leakage.py", "demo.py")
+SCRIPTS = ("start.py", "stale.py", "measures.py", "leakage.py", "bootstrap.py", "demo.py")
 
 
 def main() -> None:
