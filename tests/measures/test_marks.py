@@ -10,9 +10,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from limen.measures import BadValue, ShapeMismatch, Undefined, find_lesions
-from limen.measures.marks import (
+from limen.measures import (
+    BadValue,
+    ShapeMismatch,
+    Undefined,
     afroc,
+    find_lesions,
     froc,
     hits_by_box,
     hits_by_distance,

@@ -8,8 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from limen.measures import BadValue, ShapeMismatch, SpacingMissing, Undefined, segmentation
-from limen.measures.readers import consensus, reader_agreement, staple
+from limen.measures import (
+    BadValue,
+    ShapeMismatch,
+    SpacingMissing,
+    Undefined,
+    consensus,
+    reader_agreement,
+    segmentation,
+    staple,
+)
 
 maps = arrays(np.uint8, (4, 3, 3), elements=st.integers(0, 2))
 

@@ -1,8 +1,8 @@
 """Quantities per case, criteria to verdicts, statistics.
 
-Works on arrays and geometry and knows nothing of files. Every quantity is defined once, with
-its unit, convention and edge cases; distances are in mm in the patient, volumes in mL. A value
-that is not defined is None with a reason in words, never NaN.
+Works on arrays and geometry; ``segmentation`` and ``reader_agreement`` take paths as well. Every
+quantity is defined once, with its unit, convention and edge cases; distances are in mm in the
+patient, volumes in mL. A value that is not defined is None with a reason in words, never NaN.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         UnknownFile,
     )
     from limen.measures.figure import Figure
+    from limen.measures.image_quality import ReconstructionMeasures, reconstruction
     from limen.measures.intervals import (
         Interval,
         clopper_pearson,
@@ -48,6 +49,17 @@ if TYPE_CHECKING:
         wilson,
     )
     from limen.measures.lesions import Lesion, Lesions, find_lesions, match_lesions
+    from limen.measures.marks import (
+        Afroc,
+        Froc,
+        MarkedCase,
+        afroc,
+        froc,
+        hits_by_box,
+        hits_by_distance,
+        marked_case,
+        marked_masks,
+    )
     from limen.measures.matching import BoxPair, PointPair, match_boxes, match_points
     from limen.measures.measurement import (
         Agreement,
@@ -77,6 +89,15 @@ if TYPE_CHECKING:
         plan_gain_in_rate,
     )
     from limen.measures.planning_auc import AucPlan, ReaderStudyPlan, plan_auc, plan_reader_study
+    from limen.measures.pointing import Localisation, centroid_mm, localisation, pointing_game
+    from limen.measures.readers import (
+        ReaderAgreement,
+        Standing,
+        Staple,
+        consensus,
+        reader_agreement,
+        staple,
+    )
     from limen.measures.reliability import Calibration, calibration
     from limen.measures.reliability_picture import reliability_svg
     from limen.measures.roc import (
@@ -91,6 +112,27 @@ if TYPE_CHECKING:
     from limen.measures.verdict import CriterionResult, Verdict, judge
 
 _HOME = {
+    "Localisation": "pointing",
+    "centroid_mm": "pointing",
+    "localisation": "pointing",
+    "pointing_game": "pointing",
+    "ReconstructionMeasures": "image_quality",
+    "reconstruction": "image_quality",
+    "ReaderAgreement": "readers",
+    "Standing": "readers",
+    "Staple": "readers",
+    "consensus": "readers",
+    "reader_agreement": "readers",
+    "staple": "readers",
+    "Afroc": "marks",
+    "Froc": "marks",
+    "MarkedCase": "marks",
+    "afroc": "marks",
+    "froc": "marks",
+    "hits_by_box": "marks",
+    "hits_by_distance": "marks",
+    "marked_case": "marks",
+    "marked_masks": "marks",
     "BadPlan": "errors",
     "ReaderStudyPlan": "planning_auc",
     "AucPlan": "planning_auc",
@@ -184,6 +226,7 @@ _HOME = {
 }
 
 __all__ = [
+    "Afroc",
     "Agreement",
     "AucComparison",
     "AucPlan",
@@ -201,6 +244,7 @@ __all__ = [
     "CriterionResult",
     "FailureRatePlan",
     "Figure",
+    "Froc",
     "GainPlan",
     "Interval",
     "LabelMeasures",
@@ -208,7 +252,9 @@ __all__ = [
     "LesionMeasures",
     "Lesions",
     "Linearity",
+    "Localisation",
     "MarginAnswer",
+    "MarkedCase",
     "MeasureError",
     "Measurement",
     "NetBenefit",
@@ -216,12 +262,16 @@ __all__ = [
     "NotProbabilities",
     "PairedShares",
     "PointPair",
+    "ReaderAgreement",
     "ReaderStudy",
     "ReaderStudyDifference",
     "ReaderStudyPlan",
+    "ReconstructionMeasures",
     "Repeatability",
     "ShapeMismatch",
     "SpacingMissing",
+    "Standing",
+    "Staple",
     "Summary",
     "SurfaceDistances",
     "UndeclaredValue",
@@ -230,6 +280,7 @@ __all__ = [
     "VarianceComponents",
     "Verdict",
     "Wanted",
+    "afroc",
     "against_margin",
     "agreement",
     "auc",
@@ -242,18 +293,26 @@ __all__ = [
     "bootstrap_ratio",
     "bootstrap_statistic",
     "calibration",
+    "centroid_mm",
     "classification",
     "cldice",
     "clopper_pearson",
     "clopper_pearson_lower",
     "clopper_pearson_upper",
+    "consensus",
     "decision_curve",
     "design_effect",
     "dice",
     "find_lesions",
+    "froc",
     "hd95_mm",
+    "hits_by_box",
+    "hits_by_distance",
     "judge",
     "linearity",
+    "localisation",
+    "marked_case",
+    "marked_masks",
     "match_boxes",
     "match_lesions",
     "match_points",
@@ -266,10 +325,14 @@ __all__ = [
     "plan_gain_in_mean",
     "plan_gain_in_rate",
     "plan_reader_study",
+    "pointing_game",
+    "reader_agreement",
+    "reconstruction",
     "relative_volume_error",
     "reliability_svg",
     "repeatability",
     "segmentation",
+    "staple",
     "summarise",
     "volume_error_ml",
     "volume_ml",

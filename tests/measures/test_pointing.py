@@ -9,8 +9,16 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from scipy.spatial.distance import cdist
 
-from limen.measures import BadValue, ShapeMismatch, Undefined, match_boxes, match_points
-from limen.measures.localisation import centroid_mm, localisation, pointing_game
+from limen.measures import (
+    BadValue,
+    ShapeMismatch,
+    Undefined,
+    centroid_mm,
+    localisation,
+    match_boxes,
+    match_points,
+    pointing_game,
+)
 
 
 def test_a_hit_is_at_most_the_radius_away():
