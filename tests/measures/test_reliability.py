@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from limen.measures import BadScores, CannotSay, NotProbabilities, calibration, reliability_svg
+from limen.measures import (
+    BadScores,
+    CannotSay,
+    NotProbabilities,
+    calibration,
+    reliability_png,
+    reliability_svg,
+)
 from limen.measures.reliability import equal_mass_bins
 
 
@@ -161,3 +168,19 @@ def test_the_picture_is_sound_and_shows_each_bin():
     assert len(circles) == len(made.bins) == 10
     assert float(circles[0].get("cx")) < float(circles[-1].get("cx"))
     assert "400 cases of 400 patients" in picture.find("{http://www.w3.org/2000/svg}title").text
+
+
+def test_the_picture_as_png_has_the_same_dots():
+    from io import BytesIO
+
+    from PIL import Image
+
+    made = calibration(*drawn(3))
+    page = Image.open(BytesIO(reliability_png(made, scale=2)))
+    svg = ET.fromstring(reliability_svg(made))
+    assert page.size == (2 * float(svg.get("width")), 2 * float(svg.get("height")))
+    for circle in svg.findall(".//{http://www.w3.org/2000/svg}circle"):
+        at = tuple(round(2 * float(circle.get(k))) for k in ("cx", "cy"))
+        filled = circle.get("fill") == "#222222"
+        # open dots lie on their interval's line, which is drawn first
+        assert (page.getpixel(at) == (0x22, 0x22, 0x22)) == filled

@@ -99,7 +99,7 @@ if TYPE_CHECKING:
         staple,
     )
     from limen.measures.reliability import Calibration, calibration
-    from limen.measures.reliability_picture import reliability_svg
+    from limen.measures.reliability_picture import reliability_png, reliability_svg
     from limen.measures.roc import (
         AucComparison,
         auc,
@@ -112,6 +112,7 @@ if TYPE_CHECKING:
     from limen.measures.verdict import CriterionResult, Verdict, judge
 
 _HOME = {
+    "reliability_png": "reliability_picture",
     "Localisation": "pointing",
     "centroid_mm": "pointing",
     "localisation": "pointing",
@@ -329,6 +330,7 @@ __all__ = [
     "reader_agreement",
     "reconstruction",
     "relative_volume_error",
+    "reliability_png",
     "reliability_svg",
     "repeatability",
     "segmentation",

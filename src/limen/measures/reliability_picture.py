@@ -1,10 +1,12 @@
-"""The reliability diagram of a calibration, as plain SVG."""
+"""The reliability diagram of a calibration, as plain SVG or as PNG."""
 
 from __future__ import annotations
 
-from limen.measures.reliability import Calibration
+from limen.measures.reliability import Calibration, ReliabilityBin
 
 _SIZE, _LEFT, _TOP = 320.0, 56.0, 16.0
+_PAGE = (_LEFT + _SIZE + 32, _TOP + _SIZE + 72)
+_INK, _PALE = "#222222", "#999999"
 
 
 def reliability_svg(calibration: Calibration) -> str:
@@ -14,7 +16,7 @@ def reliability_svg(calibration: Calibration) -> str:
     the same. Dots are filled where the interval holds the line, open where it does not. The
     picture stands alone: no font, style sheet or script from elsewhere.
     """
-    width, height = _LEFT + _SIZE + 16, _TOP + _SIZE + 72
+    width, height = _PAGE
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" '
         f'width="{width:g}" height="{height:g}" role="img" font-family="sans-serif" '
@@ -34,13 +36,11 @@ def reliability_svg(calibration: Calibration) -> str:
         if seen.value is None:
             continue
         x, y = _x(one.mean_probability), _y(seen.value)
-        agrees = False
         if seen.low is not None and seen.high is not None:
-            agrees = seen.low <= one.mean_probability <= seen.high
             parts.append(
                 f'<path d="M{x:.1f} {_y(seen.low):.1f}V{_y(seen.high):.1f}" stroke="#222"/>'
             )
-        fill = "#222" if agrees else "#fff"
+        fill = _INK if _agrees(one) else "#fff"
         parts.append(
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{fill}" stroke="#222">'
             f"<title>{seen.n} cases: stated {100 * one.mean_probability:.1f} %, observed "
@@ -54,6 +54,62 @@ def reliability_svg(calibration: Calibration) -> str:
     parts.append(_text(_x(0.5), _y(0) + 58, _in_words(calibration), "middle"))
     parts.append("</svg>")
     return "\n".join(parts)
+
+
+def reliability_png(calibration: Calibration, scale: int = 2) -> bytes:
+    """The same picture as PNG, of 408 by 408 points times ``scale``, for where SVG cannot go."""
+    import io
+
+    from PIL import Image, ImageDraw, ImageFont
+
+    page = Image.new("RGB", (round(_PAGE[0] * scale), round(_PAGE[1] * scale)), "white")
+    draw = ImageDraw.Draw(page)
+    font = ImageFont.load_default(11 * scale)
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        return x * scale, y * scale
+
+    def line(x0: float, y0: float, x1: float, y1: float, colour: str = _INK) -> None:
+        draw.line([at(x0, y0), at(x1, y1)], fill=colour, width=scale)
+
+    draw.rectangle([at(_x(0), _y(1)), at(_x(1), _y(0))], outline=_PALE, width=scale)
+    dashes = 40
+    for n in range(0, dashes, 2):
+        a, b = n / dashes, (n + 1) / dashes
+        line(_x(a), _y(a), _x(b), _y(b), _PALE)
+    for tick in (0, 0.25, 0.5, 0.75, 1):
+        words = f"{100 * tick:g} %"
+        draw.text(at(_x(tick), _y(0) + 14), words, fill=_INK, font=font, anchor="mm")
+        draw.text(at(_x(0) - 6, _y(tick)), words, fill=_INK, font=font, anchor="rm")
+    for one in calibration.bins:
+        seen = one.observed
+        if seen.value is None:
+            continue
+        x, y = _x(one.mean_probability), _y(seen.value)
+        if seen.low is not None and seen.high is not None:
+            line(x, _y(seen.low), x, _y(seen.high))
+        draw.ellipse(
+            [at(x - 4, y - 4), at(x + 4, y + 4)],
+            fill=_INK if _agrees(one) else "white",
+            outline=_INK,
+            width=scale,
+        )
+    for words, below in (
+        ("stated probability (across), observed share of positives (up)", 34),
+        (_in_words(calibration), 54),
+    ):
+        draw.text(at(_x(0.5), _y(0) + below), words, fill=_INK, font=font, anchor="mm")
+    out = io.BytesIO()
+    page.save(out, "PNG")
+    return out.getvalue()
+
+
+def _agrees(one: ReliabilityBin) -> bool:
+    """Whether the interval of the observed share holds the stated probability."""
+    seen = one.observed
+    if seen.low is None or seen.high is None:
+        return False
+    return seen.low <= one.mean_probability <= seen.high
 
 
 def _in_words(calibration: Calibration) -> str:
