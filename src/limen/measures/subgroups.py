@@ -4,7 +4,7 @@ An average over all can hide a group for which the product fails. Each group has
 the whole; groups with too few patients are named as such and get no figures; cases that were
 lost count in their group, so a group whose cases all fail to be evaluated does not vanish. The
 worst group of each measure has an interval widened for having been picked among several
-(Bonferroni), which holds whatever the groups are.
+(Bonferroni), which is as good as the interval it widens, however the groups overlap.
 """
 
 from __future__ import annotations
