@@ -148,6 +148,12 @@ class Ledger:
         if time.monotonic() - self._signed_at_s > CHECKPOINT_EVERY_S:
             self._write_checkpoint()
 
+    def head(self) -> Checkpoint:
+        """The head over all records so far, unsigned; while appending."""
+        from limen.evidence.checkpoint import Checkpoint
+
+        return Checkpoint(self.public_key().name, self.size, self.root())
+
     def begin(self) -> None:
         """Sign the first head of this ledger, over whatever records an older Limen left."""
         self._begin()

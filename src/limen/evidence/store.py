@@ -23,13 +23,16 @@ import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from limen.errors import LimenError
 from limen.evidence.atomic import write_atomically
 from limen.evidence.digest import digest_bytes
-from limen.evidence.ledger import EvidenceNotWritten, Ledger
+from limen.evidence.ledger import EvidenceNotWritten, Ledger, read_lines
 from limen.evidence.record import Outcome, Record, RecordKey, record_key
+
+if TYPE_CHECKING:
+    from limen.evidence.checkpoint import Checkpoint
 
 FORMAT = 2
 """1: records without a ledger over them. 2: with."""
@@ -94,22 +97,7 @@ class Store:
 
     def get(self, digest: str) -> bytes:
         """The content with this digest; what is read is checked against it."""
-        try:
-            data = self._object_path(digest).read_bytes()
-        except FileNotFoundError:
-            raise MissingObject(
-                "a stored result is missing",
-                where=f"evidence object {digest[:12]}",
-                mend="run `limen run` again: it is made anew",
-            ) from None
-        if digest_bytes(data) != digest:
-            raise CorruptEvidence(
-                "a stored result was altered after it was written",
-                where=f"evidence object {digest[:12]}",
-                found=f"content with digest {digest_bytes(data)[:12]}",
-                mend=f"delete .limen/objects/{digest[:2]}/{digest} and run `limen run` again",
-            )
-        return data
+        return get_object(self._objects, digest)
 
     def get_json(self, digest: str) -> Any:
         return json.loads(self.get(digest))
@@ -138,6 +126,19 @@ class Store:
     def records(self) -> Iterator[Record]:
         """Every record that is current for its key."""
         yield from self._by_key.values()
+
+    def history(self) -> list[Record]:
+        """Every record that was ever added, in the ledger's order; read from the disk."""
+        return [Record.from_dict(json.loads(line)) for line in read_lines(self._log_path)]
+
+    def head(self) -> Checkpoint:
+        """The ledger's head as it is now, inside ``writing()``; not signed by being asked for."""
+        return self._ledger.head()
+
+    @staticmethod
+    def now_utc() -> str:
+        """Now, as records state it: ISO 8601 in UTC, to the second."""
+        return datetime.now(UTC).isoformat(timespec="seconds")
 
     def add(self, *records: Record) -> None:
         """Append records; they are on disk when this returns.
@@ -207,7 +208,7 @@ class Store:
                     method="evidence.store/1",
                     inputs={},
                     result=self.put_json(sorted(self._unaccounted)),
-                    made_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+                    made_utc=self.now_utc(),
                 )
             )
             self._unaccounted.clear()
@@ -263,3 +264,28 @@ class Store:
                 mend=f"use the Limen that wrote it (this one reads format {FORMAT})",
             )
         return int(found)
+
+
+def get_object(objects: Path, digest: str) -> bytes:
+    """The content with this digest in a folder of objects, checked against it.
+
+    Raises
+    ------
+    MissingObject, CorruptEvidence
+    """
+    try:
+        data = (objects / digest[:2] / digest).read_bytes()
+    except FileNotFoundError:
+        raise MissingObject(
+            "a stored result is missing",
+            where=f"evidence object {digest[:12]}",
+            mend="run `limen run` again: it is made anew",
+        ) from None
+    if digest_bytes(data) != digest:
+        raise CorruptEvidence(
+            "a stored result was altered after it was written",
+            where=f"evidence object {digest[:12]}",
+            found=f"content with digest {digest_bytes(data)[:12]}",
+            mend=f"delete .limen/objects/{digest[:2]}/{digest} and run `limen run` again",
+        )
+    return data

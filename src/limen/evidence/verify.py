@@ -15,22 +15,24 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from hashlib import file_digest, sha256
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from limen.evidence.keys import key_id
 from limen.evidence.ledger import OPEN, Ledger, read_lines
 from limen.evidence.merkle import Tree, leaf_hash
+from limen.evidence.objects import digest_objects, is_digest
 from limen.evidence.record import Record
-from limen.evidence.store import FORMAT, OBJECTS
+from limen.evidence.store import FORMAT, OBJECTS, get_object
 
 if TYPE_CHECKING:
     from limen.evidence.checkpoint import Checkpoint, VerifierKey
-
-_HEX = frozenset("0123456789abcdef")
+    from limen.evidence.roster import Member
+    from limen.evidence.runs import Run
+    from limen.evidence.signatures import Signed
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,11 @@ class Verification:
     objects: int = 0
     head: Checkpoint | None = None
     """The signed head, where its signature is good."""
+    signatures: list[Signed] = field(default_factory=list)
+    members: list[Member] = field(default_factory=list)
+    """Of the roster in force."""
+    unfinished: list[Run] = field(default_factory=list)
+    """Registered runs without an end, or without a result of what they planned."""
 
     @property
     def clean(self) -> bool:
@@ -65,6 +72,12 @@ class Verification:
             "head": None if self.head is None else self.head.text().splitlines(),
             "problems": [{"where": p.where, "what": p.what} for p in self.problems],
             "notes": self.notes,
+            "unfinished_runs": [asdict(r) for r in self.unfinished],
+            "signatures": [asdict(s) for s in self.signatures],
+            "roster": [
+                {"name": m.name, "role": m.role, "key": key_id(m.public), "revoked": m.revoked}
+                for m in self.members
+            ],
         }
 
     def add(self, where: str, what: str) -> None:
@@ -86,6 +99,7 @@ def verify(
     folder: Path,
     *,
     key: VerifierKey | None = None,
+    quality: Collection[bytes] | None = None,
     checkpoint: str | None = None,
     threads: int | None = None,
 ) -> Verification:
@@ -97,6 +111,9 @@ def verify(
     key : VerifierKey, optional
         The ledger's key, where it is known from elsewhere; else the one in the folder is used,
         which whoever can write the folder could have replaced together with all the rest.
+    quality : collection of bytes, optional
+        Public keys of quality, one of which has to have signed the first roster; else whichever
+        quality member signed it is believed.
     checkpoint : str, optional
         Text of a checkpoint that was kept elsewhere; the ledger has to continue it.
     threads : int, optional
@@ -121,8 +138,13 @@ def verify(
     _check_tree(ledger, log, head, is_open, result)
     if checkpoint is not None:
         _check_continues(checkpoint, key, ledger, log, result)
-    there = _check_objects(folder, threads or os.cpu_count() or 1, result)
+    there, wrong = digest_objects(folder / "objects", threads or os.cpu_count() or 1)
+    result.objects = len(there)
+    for where, what in wrong:
+        result.add(where, what)
     _check_accounted(folder, log, there, result)
+    _check_signatures(folder, log, quality, result)
+    _note_runs(folder, log, result)
     _note_clock(log, result)
     return result
 
@@ -215,13 +237,26 @@ def _read_log(ledger: Ledger, result: Verification) -> Log:
         size += len(line) + 1
         hashes.append(leaf_hash(line))
         try:
-            records.append(Record.from_dict(json.loads(line)))
+            record = Record.from_dict(json.loads(line))
         except (ValueError, KeyError, TypeError):
-            records.append(None)
+            record = None
+        records.append(record if record is not None and _is_sound(record) else None)
+        if records[-1] is None:
             result.add(f"records.jsonl, line {number}", "not a record")
     result.records = len(records)
     on_disk = ledger.log_path.stat().st_size if ledger.log_path.exists() else 0
     return Log(Tree(hashes), records, on_disk > size)
+
+
+def _is_sound(record: Record) -> bool:
+    """Whether the fields are of their types, so that what follows can rely on it."""
+    texts = (record.kind, record.subject, record.method, record.result, record.made_utc)
+    return (
+        all(isinstance(t, str) for t in texts)
+        and is_digest(record.result)
+        and isinstance(record.inputs, dict)
+        and all(isinstance(v, str) for v in record.inputs.values())
+    )
 
 
 def _check_tree(
@@ -282,6 +317,47 @@ def _check_continues(
         result.add(where, f"the first {kept.size} records here are others")
 
 
+def _check_signatures(
+    folder: Path, log: Log, quality: Collection[bytes] | None, result: Verification
+) -> None:
+    from limen.evidence.roster import roster_at, roster_entries
+    from limen.evidence.signatures import signatures
+
+    get = partial(get_object, folder / "objects")
+    entries = roster_entries(log.records, get, quality)
+    for entry in entries:
+        if entry.why_not is not None:
+            result.add(f"records.jsonl, line {entry.index + 1}", f"roster: {entry.why_not}")
+    result.signatures = signatures(log.records, get, entries=entries, tree=log.tree)
+    roster = roster_at(entries)
+    result.members = [] if roster is None else list(roster.members)
+    for s in result.signatures:
+        where = f"records.jsonl, line {s.index + 1}"
+        if s.is_forged:
+            result.add(where, f"signature on {s.subject}: {s.why_not}")
+        elif not s.counts:
+            result.notes.append(f"{where}: a signature on {s.subject} does not count: {s.why_not}")
+
+
+def _note_runs(folder: Path, log: Log, result: Verification) -> None:
+    from limen.evidence.runs import runs, unfinished
+
+    result.unfinished = unfinished(runs(log.records, partial(get_object, folder / "objects")))
+    for run in result.unfinished:
+        lost = ", ".join(f"{kind} of {subject}" for kind, subject in run.without_result[:3])
+        more = len(run.without_result) - 3
+        result.notes.append(
+            f"records.jsonl, line {run.index + 1}: a run ({run.what}, {run.started_utc}) "
+            + ("was registered and did not end" if not run.ended else "ended")
+            + (
+                f"; nothing was recorded of {len(run.without_result)} of its {run.planned} parts: "
+                f"{lost}{f' and {more} more' if more > 0 else ''}"
+                if run.without_result
+                else "; all that it planned was recorded"
+            )
+        )
+
+
 def _note_clock(log: Log, result: Verification) -> None:
     """Dates that go back. Order in the ledger is what counts; the clock was not right."""
     newest, back = "", []
@@ -304,63 +380,6 @@ def _note_clock(log: Log, result: Verification) -> None:
             f"{len(back)} records are dated before the ones they follow, first line "
             f"{back[0] + 1}: the clock was set back"
         )
-
-
-# --- the objects -------------------------------------------------------------------------------
-
-
-def _check_objects(folder: Path, threads: int, result: Verification) -> set[str]:
-    """Read every object; the digests of those that are good."""
-    there: set[str] = set()
-    root = folder / "objects"
-    if not root.exists():
-        return there
-    folders = sorted(e.path for e in os.scandir(root) if e.is_dir(follow_symlinks=False))
-    strays = [e.name for e in os.scandir(root) if not e.is_dir(follow_symlinks=False)]
-    for name in strays:
-        if not name.startswith(".writing-"):
-            result.add("objects", "a file that is no object lies here")
-    with ThreadPoolExecutor(threads) as pool:
-        for good, bad in pool.map(_digest_folder, folders):
-            there.update(good)
-            for name, what in bad:
-                result.add(f"object {name}", what)
-    result.objects = len(there)
-    return there
-
-
-def _digest_folder(path: str) -> tuple[list[str], list[tuple[str, str]]]:
-    prefix = os.path.basename(path)  # noqa: PTH119 - a million times
-    good, bad = [], []
-    for name in _names(path):
-        is_name = len(name) == 64 and _HEX.issuperset(name) and name[:2] == prefix
-        if not is_name:
-            bad.append((f"{prefix}/{name[:12]}", "its name is no digest, or in another folder"))
-            continue
-        try:
-            found = _digest(f"{path}/{name}")
-        except OSError as error:
-            bad.append((name[:12], f"it cannot be read: {error.strerror}"))
-            continue
-        if found == name:
-            good.append(name)
-        else:
-            bad.append((name[:12], f"its content has the digest {found[:12]}"))
-    return good, bad
-
-
-def _names(path: str) -> Iterator[str]:
-    with os.scandir(path) as entries:
-        for entry in entries:
-            if not entry.name.startswith(".writing-"):
-                yield entry.name
-
-
-def _digest(path: str) -> str:
-    with open(path, "rb", buffering=0) as f:  # noqa: PTH123 - a million times
-        if os.fstat(f.fileno()).st_size < 1 << 20:
-            return sha256(f.read()).hexdigest()
-        return file_digest(f, "sha256").hexdigest()
 
 
 def _check_accounted(folder: Path, log: Log, there: set[str], result: Verification) -> None:

@@ -1,0 +1,141 @@
+"""Runs are registered before they start, so that what they did not like cannot vanish.
+
+A run's record is put into the ledger with the list of everything it is about to compute. Whatever
+of that list has no record afterwards stays visible: as work in progress, as a run that was killed,
+or as a result that somebody would rather not have had.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from limen.errors import LimenError
+from limen.evidence.digest import digest_bytes, digest_json
+from limen.evidence.record import Record
+
+if TYPE_CHECKING:
+    from limen.evidence.store import Store
+
+METHOD = "evidence.run/1"
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One piece of evidence that a run is about to compute."""
+
+    kind: str
+    subject: str
+    method: str
+    inputs: Mapping[str, str]
+
+    def as_list(self) -> list[str]:
+        return [self.kind, self.subject, _key(self.kind, self.subject, self.method, self.inputs)]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A registered run.
+
+    Attributes
+    ----------
+    index : int
+        Place of its record in the ledger, from 0.
+    subject : str
+        ``run/`` and the first 16 digits of the digest of what it planned, and when.
+    what, started_utc : str
+    planned : int
+        How many pieces of evidence it was to compute.
+    without_result : tuple of (str, str)
+        Kind and subject of those of which nothing was recorded since.
+    ended : bool
+        Whether it said that it had ended; one that was killed did not.
+    """
+
+    index: int
+    subject: str
+    what: str
+    started_utc: str
+    planned: int
+    without_result: tuple[tuple[str, str], ...]
+    ended: bool
+
+
+def register_run(store: Store, what: str, planned: Sequence[Planned]) -> Record:
+    """Put a run and its plan into the ledger, inside ``store.writing()``; on disk on return.
+
+    Parameters
+    ----------
+    store : Store
+    what : str
+        E.g. ``evaluate``.
+    planned : sequence of Planned
+    """
+    now, head = store.now_utc(), store.head()
+    plan = {
+        "what": what,
+        "started_utc": now,
+        "ledger": {"size": head.size, "root": head.root.hex()},
+        "planned": [p.as_list() for p in planned],
+    }
+    subject = f"run/{digest_json(plan)[:16]}"
+    record = Record("run", subject, METHOD, {}, store.put_json(plan), made_utc=now)
+    store.add(record)
+    return record
+
+
+def end_run(store: Store, run: Record, summary: Mapping[str, Any]) -> None:
+    """Say that a registered run has ended, and with what."""
+    result = store.put_json(dict(summary))
+    store.add(
+        Record(
+            "run-end", run.subject, METHOD, {"run": run.result}, result, made_utc=store.now_utc()
+        )
+    )
+
+
+def runs(records: Sequence[Record | None], get: Callable[[str], bytes]) -> list[Run]:
+    """Every registered run of a ledger, in order.
+
+    A planned piece of evidence counts as recorded when any record after the registration has its
+    kind, subject, method and inputs, whatever the outcome: a refusal is a result too.
+    """
+    found: list[Run] = []
+    if not any(r is not None and r.kind == "run" for r in records):
+        return found
+    last: dict[str, int] = {}
+    ended = set()
+    for index, record in enumerate(records):
+        if record is None:
+            continue
+        if record.kind == "run-end":
+            ended.add(record.inputs.get("run", ""))
+        elif record.kind != "run":
+            last[_key(record.kind, record.subject, record.method, record.inputs)] = index
+    for index, record in enumerate(records):
+        if record is None or record.kind != "run":
+            continue
+        try:
+            plan = json.loads(get(record.result))
+            planned = [(str(k), str(s), str(d)) for k, s, d in plan["planned"]]
+            told = str(plan["what"]), str(plan["started_utc"])
+        except (LimenError, ValueError, KeyError, TypeError):
+            told, planned = ("its plan cannot be read", record.made_utc), []
+        lost = tuple((k, s) for k, s, d in planned if last.get(d, -1) < index)
+        has_end = record.result in ended
+        found.append(Run(index, record.subject, *told, len(planned), lost, has_end))
+    return found
+
+
+def unfinished(found: Iterable[Run]) -> list[Run]:
+    """Runs that did not end, or of whose plan something was never recorded."""
+    return [r for r in found if not r.ended or r.without_result]
+
+
+def _key(kind: str, subject: str, method: str, inputs: Mapping[str, str]) -> str:
+    # the standard library's JSON: this is done for each record of a ledger, and rfc8785 takes
+    # eight times as long
+    text = json.dumps([kind, subject, method, dict(inputs)], sort_keys=True)
+    return digest_bytes(text.encode())[:32]
