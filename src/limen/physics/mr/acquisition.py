@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from limen.physics.degradation import Axis, Drawn, insert_difference
 from limen.physics.mr.fourier import to_kspace
+from limen.physics.mr.methods import NOT_LINEAR, Method, reconstruct
 from limen.physics.mr.operators import adjoint, forward
-from limen.physics.mr.reconstruct import NOT_LINEAR, Method, reconstruct
 from limen.physics.mr.sampling import (
     AcquisitionError,
     Cartesian,

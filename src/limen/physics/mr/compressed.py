@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.physics.mr.cg_sense import check_solver, normal_operator
 from limen.physics.mr.operators import adjoint
 from limen.physics.mr.sampling import (
     AcquisitionError,
@@ -16,6 +15,7 @@ from limen.physics.mr.sampling import (
     check_kspace,
     check_maps,
 )
+from limen.physics.mr.sense_iterative import check_solver, normal_operator
 
 Array = NDArray[Any]
 
@@ -50,6 +50,7 @@ def l1_wavelet(
     wavelet : str
         An orthogonal wavelet of PyWavelets.
     levels : int
+        At most; a small image has fewer.
 
     Returns
     -------
@@ -72,7 +73,7 @@ def l1_wavelet(
     start = adjoint(kspace, sampling, coils)
     if not np.isfinite(start).all():
         raise AcquisitionError("K-space or maps hold what is not a finite number", found="NaN")
-    # periodic wavelets need sides that halve `levels` times: pad with zeros
+    levels = max(1, min(levels, pywt.dwt_max_level(min(sampling.shape), wavelet)))
     normal = normal_operator(sampling, coils)
     step = 1 / _largest_eigenvalue(normal, sampling, coils)
     slices = start.reshape(-1, *sampling.shape)
@@ -117,7 +118,10 @@ def _fista(
 
 
 def shrink(image: Array, weight: float, wavelet: str, levels: int, roll: tuple[int, ...]) -> Array:
-    """Soft threshold of the wavelet details; magnitudes shrink, phases stay."""
+    """Soft threshold of the wavelet details; magnitudes shrink, phases stay.
+
+    Periodic wavelets need sides that halve ``levels`` times: the image is padded with zeros.
+    """
     import pywt
 
     ny, nx = image.shape
@@ -125,7 +129,13 @@ def shrink(image: Array, weight: float, wavelet: str, levels: int, roll: tuple[i
     padded = np.zeros((-(-ny // block) * block, -(-nx // block) * block), image.dtype)
     padded[:ny, :nx] = image
     parts = pywt.wavedec2(np.roll(padded, roll, (0, 1)), wavelet, "periodization", levels)
-    details = [tuple(pywt.threshold(d, weight, "soft") for d in level) for level in parts[1:]]
+    details = [tuple(_soft(d, weight) for d in level) for level in parts[1:]]
     shrunk = [parts[0], *details]
     back = np.roll(pywt.waverec2(shrunk, wavelet, "periodization"), [-r for r in roll], (0, 1))
     return np.asarray(back[:ny, :nx], dtype=image.dtype)
+
+
+def _soft(values: Array, weight: float) -> Array:
+    size = np.maximum(np.abs(values), np.finfo(np.float32).tiny)
+    kept = np.maximum(1 - weight / size, 0).astype(values.real.dtype)
+    return np.asarray(values * kept)

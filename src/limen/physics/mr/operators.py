@@ -14,7 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.physics.mr.fourier import phases, plain_fft2
-from limen.physics.mr.pages import add_conj_times, cores, share, times, times_phases
+from limen.physics.mr.pages import (
+    add_conj_times,
+    cores,
+    share,
+    sum_over_coils,
+    times,
+    times_phases,
+)
 from limen.physics.mr.sampling import (
     AcquisitionError,
     NonCartesian,
@@ -121,27 +128,27 @@ def adjoint(kspace: Array, sampling: Sampling, maps: Array | None = None) -> Arr
         return out
     before, after = phases(sampling.shape, kspace.dtype, inverse=True)
     mask = sampling.mask
-    adding = threading.Lock()
 
-    def work(begin: int, end: int, core: int) -> None:
+    def image_of(n: int, c: int, page: Array) -> Array:
+        times_phases(data[n, c], *before, page)
+        if mask is not None:
+            page[~mask] = 0
+        return plain_fft2(page, True)
+
+    def one_by_one(begin: int, end: int, core: int) -> None:
         page = np.empty(sampling.shape, kspace.dtype)
-        mine = np.zeros(sampling.shape, kspace.dtype)
         for n in range(begin, end):
-            times_phases(data[n // n_coils, n % n_coils], *before, page)
-            if mask is not None:
-                page[~mask] = 0
-            done = plain_fft2(page, True)
-            if coils is None:
-                times_phases(done, *after, images[n])
-                continue
-            times_phases(done, *after, page)
-            add_conj_times(page, coils[n % n_coils], mine)
-            if n + 1 == end or (n + 1) % n_coils == 0:
-                with adding:
-                    images[n // n_coils] += mine
-                mine[:] = 0
+            times_phases(image_of(n, 0, page), *after, images[n])
 
-    share(len(data) * n_coils, work)
+    if coils is None:
+        share(len(data), one_by_one)
+        return out
+
+    def add_coil(n: int, c: int, page: Array, total: Array) -> None:
+        times_phases(image_of(n, c, page), *after, page)
+        add_conj_times(page, coils[c], total)
+
+    sum_over_coils(images, n_coils, add_coil)
     return out
 
 

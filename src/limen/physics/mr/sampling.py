@@ -62,6 +62,11 @@ class Cartesian:
         return tuple(self.shape)
 
     @property
+    def measured(self) -> Array:
+        """(ky, kx) bool: the mask, also where it is None."""
+        return np.ones(self.shape, bool) if self.mask is None else self.mask
+
+    @property
     def lines_only(self) -> bool:
         """Whether each line is measured whole or not at all."""
         return self.mask is None or bool((self.mask == self.mask[:, :1]).all())

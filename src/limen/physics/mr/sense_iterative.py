@@ -11,7 +11,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from limen.physics.mr.operators import adjoint, forward
-from limen.physics.mr.pages import _LOOP, add_conj_times, share, times, vdot
+from limen.physics.mr.pages import _LOOP, add_conj_times, sum_over_coils, times, vdot
 from limen.physics.mr.sampling import (
     AcquisitionError,
     Cartesian,
@@ -54,7 +54,7 @@ def cg_sense(
 
     Returns
     -------
-    (..., y, x) array. Extra memory: six pages for a slice and two for each core (Cartesian).
+    (..., y, x) array. Extra memory: six pages for a slice and up to 17 of sums (Cartesian).
 
     Raises
     ------
@@ -92,8 +92,7 @@ def normal_operator(sampling: Sampling, maps: Array) -> Normal:
         return lambda page: adjoint(forward(page, sampling, maps), sampling, maps)
     n_coils, shape = len(maps), tuple(sampling.shape)
     real = maps.real.dtype
-    mask = np.ones(shape, bool) if sampling.mask is None else sampling.mask
-    kept = np.fft.ifftshift(mask).astype(real)
+    kept = np.fft.ifftshift(sampling.measured).astype(real)
     lines = sampling.lines_only
     kept /= shape[0] if lines else shape[0] * shape[1]
     kept = np.ascontiguousarray(kept)
@@ -110,18 +109,14 @@ def normal_operator(sampling: Sampling, maps: Array) -> Normal:
         return np.asarray(scipy.fft.ifft2(k, norm="forward", overwrite_x=True, workers=1))
 
     def normal(page: Array) -> Array:
-        def work(begin: int, end: int, core: int) -> Array:
-            scratch = np.empty(shape, maps.dtype)
-            mine = np.zeros(shape, maps.dtype)
-            for c in range(begin, end):
-                times(page, maps[c], scratch)
-                add_conj_times(there_and_back(scratch), maps[c], mine)
-            return mine
+        out = np.empty((1, *shape), maps.dtype)
 
-        parts = share(n_coils, work)
-        for other in parts[1:]:
-            parts[0] += other
-        return np.asarray(parts[0])
+        def add_coil(n: int, c: int, scratch: Array, total: Array) -> None:
+            times(page, maps[c], scratch)
+            add_conj_times(there_and_back(scratch), maps[c], total)
+
+        sum_over_coils(out, n_coils, add_coil)
+        return np.asarray(out[0])
 
     return normal
 

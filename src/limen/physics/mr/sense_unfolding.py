@@ -84,7 +84,7 @@ def line_pattern(sampling: Cartesian) -> tuple[int, int, tuple[int, int]]:
         raise AcquisitionError(
             "Whole lines are needed", found="a mask of single points", mend="use cg_sense"
         )
-    measured = np.ones(n, bool) if sampling.mask is None else sampling.mask[:, 0]
+    measured = sampling.measured[:, 0]
     begin = end = n // 2
     while begin > 0 and measured[begin - 1]:
         begin -= 1

@@ -7,12 +7,11 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.physics.mr.cg_sense import cg_sense
 from limen.physics.mr.coils import combine
 from limen.physics.mr.compressed import l1_wavelet
 from limen.physics.mr.fourier import to_image
-from limen.physics.mr.grappa import grappa
-from limen.physics.mr.homodyne import homodyne
+from limen.physics.mr.grappa_kernels import grappa
+from limen.physics.mr.half_fourier import homodyne
 from limen.physics.mr.operators import adjoint
 from limen.physics.mr.sampling import (
     AcquisitionError,
@@ -21,7 +20,8 @@ from limen.physics.mr.sampling import (
     check_kspace,
     check_maps,
 )
-from limen.physics.mr.sense import sense
+from limen.physics.mr.sense_iterative import cg_sense
+from limen.physics.mr.sense_unfolding import sense
 
 Array = NDArray[Any]
 

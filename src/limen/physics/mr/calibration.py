@@ -56,7 +56,7 @@ def espirit(
     maps : (coils, y, x) complex64 array
         Of unit norm over coils; the first coil is real and not negative. 0 outside the object.
     eigenvalues : (y, x) float32 array
-        Largest eigenvalue, 0 to 1.
+        Largest eigenvalue, 0 to 1; under half of ``crop`` only a lower bound of it.
 
     Extra memory: two complex matrices of (coils x kernel_width^2)^2, 3 MB each for 12 coils.
 

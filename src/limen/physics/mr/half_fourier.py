@@ -38,7 +38,7 @@ def homodyne(kspace: Array, sampling: Cartesian) -> Array:
     """
     kspace = check_kspace(kspace, sampling)
     n = sampling.shape[0]
-    measured = np.ones(n, bool) if sampling.mask is None else sampling.mask[:, 0]
+    measured = sampling.measured[:, 0]
     where = np.flatnonzero(measured)
     begin, end, centre = int(where[0]), int(where[-1]) + 1, n // 2
     if not sampling.lines_only or end - begin != len(where) or not begin < centre < end - 1:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.physics.mr.sampling import AcquisitionError, Cartesian, check_kspace
-from limen.physics.mr.sense import line_pattern
+from limen.physics.mr.sense_unfolding import line_pattern
 
 Array = NDArray[Any]
 
@@ -65,10 +65,9 @@ def grappa(
             mend=f"measure at least {span}, or take a kernel of fewer lines",
         )
     n_coils, n, nx = kspace.shape
-    assert sampling.mask is not None
-    measured = sampling.mask[:, 0]
+    measured = sampling.measured[:, 0]
     back = (lines - 1) // 2  # measured lines before the gap, besides the one at its start
-    block = np.where(sampling.mask, kspace, 0)[:, begin:end]
+    block = np.where(sampling.measured, kspace, 0)[:, begin:end]
     near = np.lib.stride_tricks.sliding_window_view(block, samples, axis=2)
     inner = slice(samples // 2, nx - samples // 2)
     starts = np.arange(end - begin - span + 1)
@@ -85,7 +84,7 @@ def grappa(
     normal += regularisation * largest * np.eye(len(normal))
     weights = np.linalg.solve(normal, sources.conj().T @ targets).astype(kspace.dtype)
 
-    out = np.where(sampling.mask, kspace, 0).astype(kspace.dtype)
+    out = np.where(sampling.measured, kspace, 0).astype(kspace.dtype)
     regular = np.zeros_like(out)
     regular[:, first::step] = out[:, first::step]
     wide = np.pad(regular, ((0, 0), (0, 0), (samples // 2, samples // 2)), mode="wrap")
