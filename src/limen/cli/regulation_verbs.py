@@ -14,6 +14,7 @@ from limen.errors import LimenError
 if TYPE_CHECKING:
     from limen.product import Declaration
     from limen.regulation.change import RegimeChange
+    from limen.regulation.wording import SupportedFigure, WordingEvidence
 
 On = Annotated[str | None, typer.Option("--on", help="Date YYYY-MM-DD of the rules; today.")]
 Regimes = Annotated[
@@ -32,6 +33,7 @@ class NotAFact(LimenError):
 def add_to(app: typer.Typer) -> None:
     app.command()(classify)
     app.command()(change)
+    app.command()(lint)
 
 
 def classify(
@@ -152,6 +154,69 @@ def change(
         raise typer.Exit(1)
 
 
+def lint(
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="Texts: Markdown, HTML, PDF, DOCX or PPTX.", metavar="FILE..."),
+    ],
+    product: Annotated[
+        Path, typer.Option("--product", help="The product's folder, with limen.yaml.")
+    ] = Path(),
+    evidence: Annotated[
+        Path | None,
+        typer.Option(help="JSON of further figures, limits, studies and statuses."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Hold texts against the evidence: numbers, words beyond the class, lost limits, comparisons.
+
+    Each finding has its place, what is known, and a sentence that can stand. English and Korean.
+    What could not be read, as text in pictures, is named. Exit status 1 when anything was found.
+    """
+    from limen.regulation import NOTICE
+    from limen.regulation.wording import lint as hold
+    from limen.regulation.wording import read_document
+
+    known = _wording_evidence(product, evidence)
+    found = [hold(read_document(file), known) for file in files]
+    if as_json:
+        json_out({"notice": NOTICE, "documents": [f.as_dict() for f in found]})
+    else:
+        typer.echo(NOTICE)
+        if not known.figures:
+            typer.echo("There is no evidence of performance: every such number is unsupported.")
+        for linted in found:
+            typer.echo(f"\n{linted.document}: {len(linted.findings)} finding(s)")
+            for finding in linted.findings:
+                typer.echo(f"  {finding.place}: {finding.code}: '{finding.phrase}'")
+                typer.echo(f"    known:   {finding.evidence}")
+                typer.echo(f"    instead: {finding.corrected}")
+            for place in linted.unread:
+                typer.echo(f"  not read: {place}")
+    if any(not f.clean for f in found):
+        raise typer.Exit(1)
+
+
+def _wording_evidence(folder: Path, extra: Path | None) -> WordingEvidence:
+    """Evidence from the product's declaration and its last report, and from a file beside it."""
+    import json
+
+    from limen.regulation.wording import evidence_of, read_evidence
+
+    base = evidence_of(_declaration(folder), figures=_figures_of_report(folder))
+    if extra is None:
+        return base
+    try:
+        given = json.loads(extra.read_text(encoding="utf-8"))
+    except (ValueError, UnicodeDecodeError):
+        raise NotAFact(
+            "the evidence cannot be read", where=extra.name, found="no JSON", mend="write JSON"
+        ) from None
+    if not isinstance(given, dict):
+        raise NotAFact("the evidence is no object", where=extra.name, mend="write {...}")
+    return read_evidence(given, base)
+
+
 def _changes_out(found: list[RegimeChange], notes: tuple[str, ...]) -> None:
     if not any(f.answers for f in found):
         typer.echo("\nThe files show no difference.")
@@ -191,8 +256,60 @@ def _facts(given: list[str]) -> dict[str, Any]:
             raise NotAFact(
                 "a fact is written NAME=VALUE", where="--fact", found=text, mend="as harm=death"
             )
-        plain = {"true": True, "false": False, "yes": True, "no": False}.get(value.lower(), value)
+        plain: Any = {"true": True, "false": False, "yes": True, "no": False}.get(
+            value.lower(), value
+        )
         if name in ("outputs", "inputs"):
             plain = value.split(",")
         found[name.replace("-", "_")] = plain
     return found
+
+
+def _figures_of_report(folder: Path) -> list[SupportedFigure]:
+    """Figures of the last evaluation whose evidence is fresh; none when there is no evidence."""
+    if not (folder / ".limen").is_dir():
+        return []
+    from limen.pipeline import load
+    from limen.pipeline.status import status
+
+    product = load(folder)
+    fresh = {i.subject: i.record for i in status(product).items if i.kind == "summary" and i.record}
+    found: list[SupportedFigure] = []
+    for name, record in fresh.items():
+        summary = product.store.get_json(record.result)
+        origin = product.sets[name].origin
+        for metric, figure in _figures_of(summary):
+            found += _supported(metric, figure, name, origin, record.result)
+    return found
+
+
+def _figures_of(summary: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    found = [("failure rate", summary["failure_rate"])]
+    found += [("sensitivity", s["sensitivity"]) for s in summary.get("sensitivity", ())]
+    found += [("false marks per case", m["per_case"]) for m in summary.get("false_marks", ())]
+    found += [("dice", label["dice"]) for label in summary.get("labels", ())]
+    return [(metric, figure) for metric, figure in found if figure["value"] is not None]
+
+
+def _supported(
+    metric: str, figure: dict[str, Any], data: str, origin: str, digest: str
+) -> list[SupportedFigure]:
+    """A figure with each n it may be stated with: what was counted, and the patients behind."""
+    from limen.regulation.wording import SupportedFigure
+
+    counts = {figure["n_patients"]: "patients", figure["n"]: "counted"}
+    return [
+        SupportedFigure(
+            metric,
+            figure["value"],
+            figure["low"],
+            figure["high"],
+            n,
+            unit,
+            data,
+            origin,
+            digest,
+            figure["confidence"],
+        )
+        for n, unit in counts.items()
+    ]

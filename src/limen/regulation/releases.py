@@ -304,7 +304,7 @@ def _digest(path: Path) -> str:
 def _graph(path: Path) -> str | None:
     """Digest of a network's operations and of the shapes of its weights, not of their values."""
     import onnx
-    from google.protobuf.message import DecodeError
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
     try:
         graph = onnx.load(str(path), load_external_data=False).graph
