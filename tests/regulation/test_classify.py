@@ -262,9 +262,26 @@ def test_facts_come_from_a_declaration():
             "anatomy": "chest",
             "situation": "serious",
             "outputs": ["mark"],
+            "unflagged": "not-read",
         }
     )
-    facts = facts_of(use, {"autonomy": "assistive"})
+    assert classify(facts_of(use), "mdr", ON).klass == "IIb"
+    facts = facts_of(use, {"autonomy": "assistive", "unflagged": "read-as-usual"})
     assert facts.outputs == {"mark"}
     assert facts.autonomy == "assistive"
     assert classify(facts, "mfds", ON).klass == "grade 3"
+
+
+def test_the_declaration_offers_every_fact_with_the_same_words():
+    from typing import get_args
+
+    from limen.product import IntendedUse
+    from limen.product.declaration import Output
+    from limen.regulation.facts import OPTIONS
+
+    assert set(get_args(Output)) == set(OUTPUTS)
+    declared = IntendedUse.model_json_schema()["properties"]
+    for name, options in OPTIONS.items():
+        if name in declared and name != "situation":
+            words = [w for part in declared[name]["anyOf"] for w in part.get("enum", ())]
+            assert set(words) == {o for o in options if isinstance(o, str)}, name

@@ -19,6 +19,7 @@ from limen.cli import (
     measure_verbs,
     plan_verbs,
     product_verbs,
+    regulation_verbs,
     run_verbs,
     train_verbs,
 )
@@ -41,6 +42,7 @@ run_verbs.add_to(app)
 plan_verbs.add_to(app)
 train_verbs.add_to(app)
 measure_verbs.add_to(app)
+regulation_verbs.add_to(app)
 example_verbs.add_to(app)
 
 

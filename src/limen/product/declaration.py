@@ -30,7 +30,19 @@ from limen.product.units import NotAQuantity, json_pattern, parse_quantity
 Use = Literal["development", "validation"]
 Origin = Literal["measured", "resimulated", "phantom", "observed"]
 TaskKind = Literal["lesion-detection", "segmentation"]
-Output = Literal["mark", "contour", "measurement", "score", "triage-flag", "diagnosis", "image"]
+Output = Literal[
+    "mark",
+    "contour",
+    "measurement",
+    "score",
+    "triage-flag",
+    "diagnosis",
+    "image",
+    "prognosis",
+    "treatment",
+    "guidance",
+    "report",
+]
 
 
 NAME = r"^[a-z0-9][a-z0-9-]*$"
@@ -107,6 +119,66 @@ class IntendedUse(_Strict):
         description="State of the patient's healthcare situation (IMDRF N12)."
     )
     outputs: list[Output] = Field(min_length=1, description="What the software shows or sends.")
+    # what the class may turn on besides; `limen classify` says what it assumes for each left out
+    significance: Literal["treat-or-diagnose", "drive", "inform"] | None = Field(
+        default=None, description="What the information is used for (IMDRF N12 5.1)."
+    )
+    autonomy: Literal["assistive", "autonomous"] | None = Field(
+        default=None,
+        description="assistive: a professional looks at each case before anybody acts.",
+    )
+    workflow: (
+        Literal[
+            "second-read",
+            "concurrent",
+            "first-read",
+            "before-read",
+            "parallel",
+            "after-read",
+            "acquisition",
+            "unattended",
+        ]
+        | None
+    ) = Field(default=None, description="When the output is seen.")
+    unflagged: Literal["read-as-usual", "read-later", "not-read"] | None = Field(
+        default=None, description="What becomes of cases without a mark or flag."
+    )
+    subject: Literal["abnormality", "anatomy", "image-quality"] | None = Field(
+        default=None, description="What the outputs speak of."
+    )
+    found_by: Literal["software", "clinician"] | None = Field(
+        default=None, description="Who finds the lesion that is measured, outlined or scored."
+    )
+    finding: (
+        Literal[
+            "cancer",
+            "fracture",
+            "diabetic-retinopathy",
+            "coronary-flow",
+            "gi-lesion",
+            "other-disease",
+            "none",
+        ]
+        | None
+    ) = Field(default=None, description="What is found, as far as a rule asks.")
+    disease_trained: bool | None = Field(
+        default=None, description="Trained on, or judged by criteria of, a certain disease."
+    )
+    functional: bool | None = Field(
+        default=None, description="Measures function that cannot be read off the image without it."
+    )
+    for_treatment: bool | None = Field(
+        default=None, description="Contours or measurements go into a treatment plan."
+    )
+    harm: Literal["none", "injury", "death"] | None = Field(
+        default=None, description="Worst harm when the software fails."
+    )
+    lay_user: bool | None = Field(
+        default=None, description="Patients use it without a professional."
+    )
+    death_within_24h: bool | None = Field(
+        default=None, description="Without the right care the patient may die within 24 hours."
+    )
 
 
 class ProductInfo(_Strict):
