@@ -109,7 +109,8 @@ def _read(prediction: Path, reference: Path, image: Path | None, labels: Any) ->
     for what, path in segs.items():
         from limen.data.dicom_seg import read_seg
 
-        maps[what] = read_seg(path, geometry, names or {}, (), what).values
+        others = _not_asked_for(path, what, names or {})
+        maps[what] = read_seg(path, geometry, names or {}, others, what).values
     axes_mm = geometry.affine_lps_mm[:3, :3]
     return maps["prediction"], maps["reference"], axes_mm, False, names
 
@@ -128,6 +129,17 @@ def _on_grid(volume: Volume, geometry: Geometry, what: str) -> Array:
         )
     values: Array = turned.values
     return values
+
+
+def _not_asked_for(seg: Path, what: str, names: Mapping[str, int]) -> list[int]:
+    """Numbers of the segments that are measured under no name, to be left out."""
+    from limen.data.dicom_seg import segments_of
+
+    segments = segments_of(seg, what)
+    asked = {" ".join(name.casefold().split()) for name in names}
+    by_name = [n for n, name in segments.items() if " ".join(name.casefold().split()) in asked]
+    kept = by_name or [n for n in segments if n in names.values()]
+    return [n for n in segments if n not in kept]
 
 
 def _segments(segs: Mapping[str, Path]) -> dict[str, int]:
