@@ -1,0 +1,122 @@
+"""A focus at another depth (``oct.defocus``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limen.physics.degradation import Applied, Axis, Drawn, expect_drawn_for
+from limen.physics.oct.acquisition import Acquisition
+from limen.physics.oct.insertion import (
+    FADED,
+    Changed,
+    apply_to_fringes,
+    field_of_fringes,
+    fringes_of_field,
+    insert_in_image,
+    noise_of,
+)
+
+Array = NDArray[Any]
+
+BRIGHTENED = "noise grew where the focus moved to"
+
+
+@dataclass(frozen=True)
+class Defocus:
+    """The focus moved deeper by an optical distance, for a Gaussian beam and a single-mode fibre.
+
+    Light goes out and comes back through the same mode, so that the lateral transfer at the
+    distance d from the focus is ``exp(-(1 + i d/zR) w^2 q^2 / 8) / (1 + i d/zR)``: the spectrum of
+    the squared mode. Its ratio between the two distances is applied in depth and lateral frequency
+    q. Power of scatterers falls as ``1 / (1 + (d/zR)^2)`` (confocal gate), and a point spreads
+    along the scan to ``sqrt(1 + (d/zR)^2)`` times its size. d is geometric: optical depth over the
+    refractive index. What lies beside the scanned plane is blurred in phase only.
+
+    Attributes
+    ----------
+    acquisition : Acquisition
+        With its optics: waist, focus, distance between A-scans.
+    window : str
+        Of the image's reconstruction.
+    """
+
+    acquisition: Acquisition
+    window: str = "hann"
+
+    @property
+    def axis(self) -> Axis:
+        return Axis("oct.defocus", "um", nominal=0.0, worse="higher", lowest=0.0, highest=5000.0)
+
+    def draw(self, value: float, seed: int) -> Drawn:
+        return Drawn(self.axis.name, self.axis.check(value), "um", seed)
+
+    def apply(self, raw: Array, drawn: Drawn) -> Applied:
+        """Raw fringes (..., A-scans, samples), A-scans evenly along a line."""
+        return apply_to_fringes(
+            raw, drawn, self.axis, self.acquisition, "oct.defocus/1", self._change(drawn)
+        )
+
+    def insert(self, image: Array, drawn: Drawn) -> Applied:
+        """An image in dB (..., A-scans, depths)."""
+        return insert_in_image(
+            image, drawn, self.axis, self.acquisition, "oct.defocus/1", self._change(drawn),
+            self.window,
+        )  # fmt: skip
+
+    def _change(self, drawn: Drawn) -> Any:
+        expect_drawn_for(self.axis, drawn)
+        acquisition, optics = self.acquisition, self.acquisition.optics
+        z_um = acquisition.sampling.depth_um
+        rayleigh = optics.rayleigh_um(acquisition.source.centre_nm)
+        before = (z_um - optics.focus_um) / optics.refractive_index / rayleigh
+        after = before - drawn.value / optics.refractive_index / rayleigh
+        gate = (1 + 1j * before) / (1 + 1j * after)
+
+        def change(fringes: Array, background: Array, rng: np.random.Generator, b: int) -> Changed:
+            import scipy.fft as fft
+
+            field = field_of_fringes(fringes - background, acquisition)
+            n = field.shape[0]
+            # beyond its ends the scan is continued by its mirror image
+            room = min(n - 1, 128)
+            wide = np.pad(field, ((room, room), (0, 0)), mode="reflect")
+            q = 2 * np.pi * np.fft.fftfreq(wide.shape[0], optics.scan_step_um)
+            curve = np.outer(q**2, after - before) * (optics.waist_um**2 / 8)
+            transfer = (gate * np.exp(-1j * curve)).astype(np.complex64)
+            blurred = fft.ifft(fft.fft(wide, axis=0, workers=-1) * transfer, axis=0, workers=-1)
+            change_of = blurred[room : room + n] - field
+            gain = np.abs(gate)
+            noise = noise_of(fringes, acquisition)
+            warnings: tuple[str, ...] = ()
+            if noise is not None:
+                # without a window each depth holds the noise of all samples
+                floor = np.sqrt(np.mean(np.sum(noise**2, -1)) / 2)
+                missing = (floor * np.sqrt(np.maximum(1 - gain**2, 0))).astype(np.float32)
+                pair = rng.standard_normal((2, *field.shape), dtype=np.float32)
+                change_of = change_of + missing * (pair[0] + 1j * pair[1])
+            elif gain.min() < 0.99:
+                warnings = (FADED,)
+            if gain.max() > 1.01:
+                warnings = (*warnings, BRIGHTENED)
+            return Changed(
+                (fringes + fringes_of_field(change_of, acquisition)).astype(np.float32), None,
+                warnings,
+                {"largest_loss_db": float(-20 * np.log10(gain.min())),
+                 "largest_gain_db": float(20 * np.log10(gain.max()))},
+            )  # fmt: skip
+
+        return change
+
+
+def confocal_gate_db(
+    depth_um: Array | float, acquisition: Acquisition, defocus_um: float = 0.0
+) -> Array:
+    """Power of scatterers at an optical depth, 0 dB in the focus: ``-10 log10(1 + (d/zR)^2)``."""
+    optics = acquisition.optics
+    rayleigh = optics.rayleigh_um(acquisition.source.centre_nm)
+    d = (np.asarray(depth_um) - optics.focus_um - defocus_um) / optics.refractive_index / rayleigh
+    return np.asarray(-10 * np.log10(1 + d**2))
