@@ -278,17 +278,26 @@ def _figures_of_report(folder: Path) -> list[SupportedFigure]:
     for name, record in fresh.items():
         summary = product.store.get_json(record.result)
         origin = product.sets[name].origin
-        for metric, figure in _figures_of(summary):
-            found += _supported(metric, figure, name, origin, record.result)
+        for metric, of, figure in _figures_of(summary):
+            found += _supported(metric, figure, name + of, origin, record.result)
     return found
 
 
-def _figures_of(summary: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    found = [("failure rate", summary["failure_rate"])]
-    found += [("sensitivity", s["sensitivity"]) for s in summary.get("sensitivity", ())]
-    found += [("false marks per case", m["per_case"]) for m in summary.get("false_marks", ())]
-    found += [("dice", label["dice"]) for label in summary.get("labels", ())]
-    return [(metric, figure) for metric, figure in found if figure["value"] is not None]
+def _figures_of(summary: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    """Metric, what it was counted over, and figure; those over the claimed sizes stand first."""
+
+    def size(group: dict[str, Any]) -> str:
+        least = group["min_diameter_mm"]
+        return f", {least:g} mm and more" if least else ", all sizes"
+
+    def by_size(name: str) -> list[dict[str, Any]]:
+        return sorted(summary.get(name, ()), key=lambda g: -g["min_diameter_mm"])
+
+    found = [("failure rate", "", summary["failure_rate"])]
+    found += [("sensitivity", size(g), g["sensitivity"]) for g in by_size("sensitivity")]
+    found += [("false marks per case", size(g), g["per_case"]) for g in by_size("false_marks")]
+    found += [("dice", f", {x['label']}", x["dice"]) for x in summary.get("labels", ())]
+    return [entry for entry in found if entry[2]["value"] is not None]
 
 
 def _supported(

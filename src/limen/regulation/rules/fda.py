@@ -248,6 +248,42 @@ RULES = (
         "A class II device of this kind needs a premarket notification showing substantial "
         "equivalence to a predicate with the same intended use.",
     ),
+    # --- required evidence ---
+    _rule(
+        "2060.controls",
+        date(2020, 1, 22),
+        "21 CFR 892.2060(b), 892.2070(b) and 892.2090(b)",
+        "Special controls: description of the algorithm, protocols fixed beforehand, results that "
+        "show improved reader performance, standalone performance by cohort with intervals, "
+        "software documentation, labelling with limits.",
+    ),
+    _rule(
+        "2080.controls",
+        date(2018, 2, 13),
+        "21 CFR 892.2080(b)",
+        "Special controls: effective triage (as time to review), accuracy by cohort with "
+        "intervals, standalone performance, labelling; no reader improvement is asked for.",
+    ),
+    _rule(
+        "software.documentation",
+        date(2023, 6, 14),
+        "FDA guidance Content of Premarket Submissions for Device Software Functions (066)",
+        "Documentation level Enhanced when a failure could probably kill or seriously injure "
+        "before risk controls, else Basic.",
+    ),
+    _rule(
+        "cyber",
+        date(2023, 3, 29),
+        "FD&C Act 524B, 21 USC 360n-2",
+        "A cyber device needs a plan for vulnerabilities and a software bill of materials.",
+        "memory",
+    ),
+    _rule(
+        "qmsr",
+        date(2026, 2, 2),
+        "21 CFR 820 (QMSR, 89 FR 7496), ISO 13485:2016",
+        "A quality management system after ISO 13485 is required from 2026-02-02.",
+    ),
     # --- changes ---
     _rule(
         "515C",

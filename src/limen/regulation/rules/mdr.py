@@ -120,6 +120,28 @@ RULES = (
         "MDR Art 52 and Annexes IX to XI",
         "Class IIa, IIb and III need a notified body; class I is declared by the maker.",
     ),
+    # --- required evidence ---
+    _rule(
+        "clinical",
+        date(2020, 3, 31),
+        "MDCG 2020-1, 4.2 to 4.4; MDR Art 61",
+        "Clinical evaluation on three pillars: valid clinical association, technical performance, "
+        "clinical performance on data of the target population; prospective data may be needed "
+        "where a future state or patient management is concerned.",
+    ),
+    _rule(
+        "annex1",
+        _MDR,
+        "MDR Annex I 3, 5, 17 and 23; Annex II",
+        "Risk management, usability, software life cycle with information security, and labelling "
+        "with limits belong to the technical documentation.",
+    ),
+    _rule(
+        "pms",
+        _MDR,
+        "MDR Art 83 to 86 and Annex III",
+        "A plan for post-market surveillance, with clinical follow-up, and periodic reports.",
+    ),
     # --- AI Act ---
     _rule(
         "aia.high-risk",

@@ -171,6 +171,36 @@ RULES = (
         "A product code of seven characters from purpose, kind of data, technologies, and form, "
         "made by the maker.",
     ),
+    # --- required evidence ---
+    _rule(
+        "dossier",
+        date(2025, 4, 15),
+        "Notice 2025-25 Art 24(1); Rule Annex 2",
+        "For standalone software: intended use and principle, status at home and abroad, software "
+        "verification and validation, clinical evaluation, cybersecurity, usability, change plan.",
+    ),
+    _rule(
+        "korean-data",
+        date(2025, 4, 15),
+        "MFDS AI guideline 0804-04 p.20; Notice 2025-25 Art 26(1)4-c",
+        "A test set independent of the training, with data of Korean subjects against a confirmed "
+        "diagnosis, unless no ethnic factor is shown.",
+    ),
+    _rule(
+        "clinical-waiver",
+        date(2025, 4, 15),
+        "Notice 2025-25 Art 25(2)1",
+        "Clinical data may be taken as filed for information without a clinical claim, for an "
+        "approved function used unchanged, or for grade 2 with analytical performance on clinical "
+        "data that MFDS recognises.",
+    ),
+    _rule(
+        "labelling",
+        date(2026, 1, 24),
+        "Enforcement Rule Art 33(2)5",
+        "The label gives training method and data, expected performance and its limits, the cloud "
+        "of others, and changes under the plan with before and after.",
+    ),
     # --- changes ---
     _rule(
         "change.1",

@@ -195,7 +195,7 @@ BEYOND = (
             r"\b(?:AI|software|it) (?:decides|judges|concludes)\b",
             r"\bautonomous(?:ly)?\b",
             r"\breads? (?:the |your |every |all )?(?:\w+ )?(?:CTs?|MRIs?|scans?|images?|X-rays?|studies) (?:for you|on its own|by itself|alone|automatically|like)",
-            r"\b(?:on its own|by itself|hands-?free|unsupervised)\b",
+            r"\b(?:reads?|works?|acts?|decides?|operates?|analy[sz]es) (?:\w+ ){0,3}(?:on its own|by itself)\b|\bhands-?free\b|\bunsupervised\b",
             r"\bso (?:that )?(?:you|radiologists|doctors|readers)\b",
             r"\bwithout (?:a |any |the |need for (?:a )?)?(?:radiologist|human|physician|doctor|clinician|reader|expert|specialist)",
             r"\breplac(?:es?|ing) (?:the |your |a )?(?:radiologist|reader|physician|doctor|second reader|human)",
