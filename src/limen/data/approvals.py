@@ -42,16 +42,16 @@ class Approval(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: ApprovalKind
+    kind: ApprovalKind = Field(description="What permits the use of the data.")
     board: str | None = Field(default=None, description="Review board or ethics committee.")
     number: str | None = Field(default=None, description="The board's number of the approval.")
-    issued: date | None = None
+    issued: date | None = Field(default=None, description="First day on which it holds.")
     expires: date | None = Field(default=None, description="Last day on which it holds.")
     purposes: list[str] = Field(default_factory=list, description="What the data may be used for.")
-    sites: list[str] = Field(default_factory=list)
+    sites: list[str] = Field(default_factory=list, description="Which sites it covers.")
     licence: str | None = Field(default=None, description="Of public data, e.g. CC-BY-4.0.")
     de_identification: str | None = Field(default=None, description="How, by whom.")
-    note: str | None = None
+    note: str | None = Field(default=None, description="Anything else a reader should know.")
 
     @model_validator(mode="after")
     def _consistent(self) -> Approval:

@@ -28,7 +28,7 @@ class _Strict(BaseModel):
 class Network(_Strict):
     """MONAI's ``UNet`` (Kerfoot et al., STACOM 2018: a U-Net of residual units)."""
 
-    kind: Literal["unet"] = "unet"
+    kind: Literal["unet"] = Field(default="unet", description="The architecture; there is one.")
     channels: list[Positive] = Field(
         default=[8, 16, 32, 64, 96],
         min_length=2,
