@@ -312,7 +312,7 @@ def test_a_shift_in_mid_scan_is_the_average_of_two_scans() -> None:
 
 
 def blob(geometry: ParallelGeometry, centre: tuple[float, float]) -> np.ndarray:
-    """Line integrals of a round Gaussian of 8 mm, in closed form; it has no frequencies to alias."""
+    """Line integrals of a round Gaussian of 8 mm, in closed form; nothing to alias."""
     theta, s = normal_form(geometry)
     away = s - (centre[0] * np.cos(theta) + centre[1] * np.sin(theta))
     return MU * 8 * np.sqrt(2 * np.pi) * np.exp(-(away**2) / 128)

@@ -94,10 +94,10 @@ def os_sart(
     Others as for `sirt`.
     """
     stack = as_sinogram_stack(sinogram, geometry)
-    if iterations < 1 or not 0 < relaxation < 2:
+    if iterations < 1 or subsets < 1 or not 0 < relaxation < 2:
         raise GeometryError(
-            "At least one iteration, and a relaxation between 0 and 2, are needed",
-            found=f"{iterations} iterations, relaxation {relaxation}",
+            "At least one iteration and subset, and a relaxation between 0 and 2, are needed",
+            found=f"{iterations} iterations, {subsets} subsets, relaxation {relaxation}",
         )
     parts = [_subset(geometry, subsets, j) for j in _spread_order(subsets)]
     kind = stack.dtype
@@ -188,7 +188,7 @@ def total_variation(
 
 
 def _subset(geometry: Plane, subsets: int, j: int) -> tuple[Plane, slice]:
-    if subsets < 1 or geometry.n_views % subsets:
+    if geometry.n_views % subsets:
         raise GeometryError(
             "The subsets must divide the views", found=f"{geometry.n_views} views in {subsets}"
         )

@@ -45,7 +45,7 @@ def photons_of_image(image_hu: Array, acquisition: Acquisition, seed: int = 0) -
     if here.value == 0:
         return unreadable("photons", "photons", "the image holds no noise")
     trial = replace(acquisition, photons_per_ray=TRIAL_PHOTONS)
-    lines = trial.project(x)
+    lines = trial.project(x[:, :, None])
     rng = np.random.default_rng(seed)
     spread = np.sqrt(np.exp(lines) / trial.photons)
     noise = trial.hu_of((spread * rng.standard_normal(lines.shape)).astype(np.float32))

@@ -167,6 +167,8 @@ def slice_thickness(volume_hu: Array, pixel_mm: float, spacing_mm: float) -> Rea
     inside = _soft_tissue(x, pixel_mm)
     if np.count_nonzero(inside) < 1000:
         return unreadable(name, "mm", "too little soft tissue")
+    # judged over several slices: choosing quiet places of one would break what slices share
+    noise = ndi.uniform_filter1d(noise, 7, axis=2, mode="nearest")
     calm = inside & (noise < np.quantile(noise[inside], 0.4))
     rest = x - ndi.gaussian_filter(x, (1.5, 1.5, 0))
     both = calm[:, :, 1:] & calm[:, :, :-1]

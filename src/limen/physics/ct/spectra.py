@@ -116,8 +116,9 @@ class Beam:
         shape = np.broadcast_shapes(*(np.shape(path) for path in paths_g_cm2.values()))
         through = np.zeros(shape)
         attenuation = {m: mass_attenuation_cm2_g(m, self.energy_kev) for m in paths_g_cm2}
-        weights = self.weights
-        for e in np.flatnonzero(weights > 1e-6):
+        weights = np.where(self.weights > 1e-6, self.weights, 0)
+        weights /= weights.sum()
+        for e in np.flatnonzero(weights):
             exponent = np.zeros(shape)
             for material, path in paths_g_cm2.items():
                 exponent -= attenuation[material][e] * np.asarray(path)
