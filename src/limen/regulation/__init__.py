@@ -1,8 +1,8 @@
 """Three regulators' rules as dated data: class, changes, wording, evidence, contract.
 
 ``classify`` answers for an intended use on a date, ``assess_change`` for the differences between
-two releases, ``wording.lint`` for a text. Limen informs; it is not legal advice. Imports nothing of Limen
-but its errors and ``product``.
+two releases, ``wording.lint`` for a text. Limen informs; it is not legal advice. Imports nothing
+of Limen but its errors and ``product``.
 """
 
 from __future__ import annotations

@@ -184,7 +184,7 @@ RULES = (
     ),
     _rule(
         "886.1570",
-        date(2011, 1, 1),
+        date(2016, 2, 11),  # the earliest clearance that was seen
         "21 CFR 886.1570, code OBO (K153080)",
         "Optical coherence tomography of the eye, with measurement of its structures. Class II.",
         "secondary",
@@ -199,7 +199,7 @@ RULES = (
     ),
     _rule(
         "870.1415",
-        date(2014, 11, 26),
+        date(2016, 8, 24),  # the earliest clearance that was seen
         "21 CFR 870.1415, code PJA (K161772, K190925, K213857)",
         "Simulates coronary flow, pressure or resistance from images. Class II.",
         "secondary",
