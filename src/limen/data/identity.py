@@ -263,9 +263,12 @@ def contains_identity(text: str, identity_tokens: Iterable[str]) -> bool:
     family names, syllables written in CJK or Hangul) only as a part that stands alone, except
     non-ASCII ones, which are looked for anywhere.
     """
+    tokens = [_plain(token) for token in identity_tokens]
+    if not tokens:  # most often, and asked of every case
+        return False
     whole = _plain(text)
     parts = {_plain(part) for part in re.split(r"[\W_]+", text)}
-    for token in map(_plain, identity_tokens):
+    for token in tokens:
         if len(token) >= 3 or (len(token) == 2 and not token.isascii()):
             if token in whole:
                 return True

@@ -227,12 +227,11 @@ class _Files:
 
     def source(self, text: str, where: str, column: str) -> Source:
         path = self._root / text.strip()
-        shown = safe_name(path.name, ())
         if not _exists(path):
             raise UnreadableFile(
                 "the file is not there",
                 where=where,
-                found=shown,
+                found=safe_name(path.name, ()),
                 mend="correct the path; it starts at the manifest",
             )
         kind = volume_kind(path)

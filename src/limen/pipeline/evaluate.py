@@ -100,7 +100,7 @@ def evaluate(
     result = Evaluation()
     with product.store.writing():
         graph = CaseGraph(product)
-        planned = _plan(product, graph)
+        planned, items = _plan(product, graph)
         jobs = [p.job for p in planned.values()]
         if any("prediction" in job.kinds for job in jobs):
             graph.require_usable_model()
@@ -116,7 +116,8 @@ def evaluate(
         product.digests.save()
 
         shown.step("verdicts and summaries")
-        items = current_items(product, graph)
+        if jobs:
+            items = current_items(product, graph)
         for chain in (c for chains in items.values() for c in chains.values()):
             for item in chain:
                 make_latest(product.store, item)
@@ -146,17 +147,18 @@ class _Planned:
     job: CaseJob
 
 
-def _plan(product: Product, graph: CaseGraph) -> dict[str, _Planned]:
-    """Every case with something stale, by subject."""
+def _plan(product: Product, graph: CaseGraph) -> tuple[dict[str, _Planned], Chains]:
+    """Every case with something stale, by subject; and the chains of all cases as they are."""
     from limen.evidence import digest_json
 
     store = product.store
     model_key = digest_json(graph.model_identity)
     planned = {}
+    chains: Chains = {name: {} for name in product.sets}
     for dataset in product.sets.values():
         for case in dataset.cases:
             sources = graph.sources(case)
-            chain = graph.items(dataset, case, sources)
+            chain = chains[dataset.name][case.id] = graph.items(dataset, case, sources)
             kinds = tuple(i.kind for i in chain if not i.is_current)
             if not kinds or any(i.state is State.refused for i in chain):
                 continue
@@ -174,7 +176,7 @@ def _plan(product: Product, graph: CaseGraph) -> dict[str, _Planned]:
                 measurement=store.get_json(measurement.result) if measurement else None,
             )
             planned[subject] = _Planned(dataset, case, sources, job)
-    return planned
+    return planned, chains
 
 
 def _keep(product: Product, graph: CaseGraph, planned: _Planned, done: CaseDone) -> bool:
