@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from limen.cli import (
+    evidence_verbs,
     example_verbs,
     measure_verbs,
     plan_verbs,
@@ -42,6 +43,7 @@ run_verbs.add_to(app)
 plan_verbs.add_to(app)
 train_verbs.add_to(app)
 measure_verbs.add_to(app)
+evidence_verbs.add_to(app)
 regulation_verbs.add_to(app)
 example_verbs.add_to(app)
 

@@ -94,7 +94,7 @@ def opened(bundle: Path) -> Iterator[Path]:
     NotExportable
         If the file is no zip file, or holds names that lead out of it.
     """
-    if bundle.is_dir():
+    if not bundle.is_file():
         yield bundle
         return
     with tempfile.TemporaryDirectory(prefix="limen-bundle-") as name:

@@ -148,6 +148,38 @@ def read_key(path: Path, passphrase: str | None) -> Ed25519PrivateKey:
     return key
 
 
+def public_pem(key: Ed25519PrivateKey) -> bytes:
+    """The public key as PEM (SubjectPublicKeyInfo, RFC 8410), which other tools read too."""
+    from cryptography.hazmat.primitives import serialization as s
+
+    return key.public_key().public_bytes(s.Encoding.PEM, s.PublicFormat.SubjectPublicKeyInfo)
+
+
+def read_public(path: Path) -> bytes:
+    """Read a public key file; 32 bytes.
+
+    Raises
+    ------
+    KeyFileError
+        If it is missing or holds no Ed25519 public key.
+    """
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    try:
+        key = load_pem_public_key(path.read_bytes())
+        if isinstance(key, Ed25519PublicKey):
+            return key.public_bytes_raw()
+    except Exception:
+        # cryptography has an exception of its own for each foreign algorithm
+        pass
+    raise KeyFileError(
+        "the file holds no Ed25519 public key in PEM, or is not there",
+        where=path.name,
+        mend="name the .pub that `limen keys new` wrote",
+    )
+
+
 def _no_key(path: Path) -> KeyFileError:
     return KeyFileError(
         "the file holds no Ed25519 private key in PKCS#8 PEM",
