@@ -8,7 +8,7 @@ import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
-from limen.physics.mr.sampling import AcquisitionError, _as_complex
+from limen.physics.mr.sampling import AcquisitionError, as_complex
 
 Array = NDArray[Any]
 
@@ -59,7 +59,7 @@ def prewhiten(data: Array, covariance: Array, coil_axis: int = -3) -> Array:
     AcquisitionError
         When the covariance is not one: shape, Hermitian, positive definite (a dead coil).
     """
-    data = _as_complex(np.asarray(data))
+    data = as_complex(np.asarray(data))
     psi = np.asarray(covariance, dtype=np.complex128)
     n = data.shape[coil_axis]
     if psi.shape != (n, n) or not np.isfinite(psi).all():
@@ -106,7 +106,7 @@ def combine(coil_images: Array, maps: Array, covariance: Array | None = None) ->
     -------
     (..., y, x) array
     """
-    images, maps = _as_complex(np.asarray(coil_images)), np.asarray(maps)
+    images, maps = as_complex(np.asarray(coil_images)), np.asarray(maps)
     if images.ndim < 3 or images.shape[-3:] != maps.shape:
         raise AcquisitionError(
             "Coil images and maps do not belong together",
@@ -142,7 +142,7 @@ def adaptive_maps(coil_images: Array, width: int = 5, covariance: Array | None =
     -------
     (coils, y, x) array. Extra memory: coils^2 pages.
     """
-    images = _as_complex(np.asarray(coil_images))
+    images = as_complex(np.asarray(coil_images))
     if images.ndim != 3 or width < 1:
         raise AcquisitionError(
             "Adaptive maps take (coils, y, x) and a width of a pixel at least",

@@ -9,7 +9,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from limen.physics.mr.pages import centring, share, times_phases
-from limen.physics.mr.sampling import AcquisitionError, _as_complex
+from limen.physics.mr.sampling import AcquisitionError, as_complex
 
 Array = NDArray[Any]
 
@@ -32,7 +32,7 @@ def _centred(data: Array, inverse: bool) -> Array:
     data = np.asarray(data)
     if data.ndim < 2:
         raise AcquisitionError("Two axes are transformed", found=f"shape {data.shape}")
-    data = _as_complex(data)
+    data = as_complex(data)
     out = np.empty(data.shape, data.dtype)
     pages = data.reshape(-1, *data.shape[-2:])
     results = out.reshape(pages.shape)

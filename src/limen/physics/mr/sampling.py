@@ -266,7 +266,7 @@ def check_kspace(kspace: Array, sampling: Sampling) -> Array:
             found=f"shape {data.shape}",
             mend=f"give (..., {', '.join(map(str, shape))})",
         )
-    return _as_complex(data)
+    return as_complex(data)
 
 
 def check_image(image: Array, sampling: Sampling) -> Array:
@@ -278,7 +278,7 @@ def check_image(image: Array, sampling: Sampling) -> Array:
             found=f"shape {data.shape}",
             mend=f"give (..., {sampling.shape[0]}, {sampling.shape[1]})",
         )
-    return _as_complex(data)
+    return as_complex(data)
 
 
 def check_maps(maps: Array, shape: tuple[int, int]) -> Array:
@@ -290,10 +290,10 @@ def check_maps(maps: Array, shape: tuple[int, int]) -> Array:
             found=f"shape {data.shape}",
             mend=f"give (coils, {shape[0]}, {shape[1]})",
         )
-    return _as_complex(data)
+    return as_complex(data)
 
 
-def _as_complex(data: Array) -> Array:
+def as_complex(data: Array) -> Array:
     if data.dtype in (np.complex64, np.complex128):
         return data
     if data.dtype == np.float64:
