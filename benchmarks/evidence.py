@@ -1,8 +1,9 @@
 """The ledger and reach at the size and with the cruelty that they are meant for.
 
-Parts, each by its name on the command line, else all: alterations, kills, append, verify, lineages,
-withdrawal. Peers: SQLite for appending durably in batches of 100, sha256sum for reading every byte
-of the store once, networkx for following a lineage. The disk is whatever the temporary folder is on.
+Parts, each by its name on the command line, else all: alterations, kills, append, verify,
+lineages, withdrawal. Peers: SQLite for appending durably in batches of 100, sha256sum for reading
+every byte of the store once, networkx for following a lineage. The disk is whatever the temporary
+folder is on.
 """
 
 from __future__ import annotations

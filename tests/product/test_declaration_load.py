@@ -7,7 +7,7 @@ import os
 import pickle
 
 import pytest
-from declaration_texts import DESIGN
+from declaration_texts import DESIGN, GOOD
 
 from limen.product import (
     CommandModel,
@@ -17,6 +17,7 @@ from limen.product import (
     ProductNotFound,
     load_declaration,
 )
+from limen.product.criteria import TEMPLATES
 
 
 def test_the_designs_example_loads(folder):
@@ -150,3 +151,14 @@ def test_errors_travel_between_processes(folder):
     again = pickle.loads(pickle.dumps(caught.value))
     assert (str(again), again.problems) == (str(caught.value), caught.value.problems)
     assert again.as_dict() == caught.value.as_dict()
+
+
+@pytest.mark.parametrize("name", sorted(TEMPLATES))
+def test_each_template_of_criteria_is_a_declaration(folder, name):
+    template = TEMPLATES[name]
+    before, rest = GOOD.split("criteria:\n")
+    after = rest[rest.index("risk:") :]
+    lines = "".join(f"  - {line}\n" for line in template.criteria)
+    text = f"{before}criteria:\n{lines}{after}".replace("lesion-detection", template.task)
+    loaded = folder.load(text)
+    assert len(loaded.criteria) == len(template.criteria)

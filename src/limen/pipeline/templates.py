@@ -6,6 +6,8 @@ import json
 import re
 from dataclasses import dataclass
 
+from limen.product.criteria import TEMPLATES
+
 UNDECLARED = """\
 # Under which permission this data is used. `undeclared` is enough to begin with: results then
 # reach feasibility and no further. State the truth here, and they may reach further.
@@ -34,6 +36,16 @@ _CRITERIA = {
         "- {measure: hd95, at_most: 5 mm} # 95 % of the outline lies no further off than this",
     ],
 }
+
+
+def _other_criteria(task: str) -> list[str]:
+    """The templates of a kind of task as comments, to be taken instead."""
+    lines = []
+    for given in TEMPLATES.values():
+        if given.task == task:
+            lines += [f"# Instead, where {given.when}:", *(f"#   - {c}" for c in given.criteria)]
+    return lines
+
 
 _PHYSICS = {
     "CT": ["ct.dose: {from: 1.0, to: 0.1} # fraction of the acquired dose"],
@@ -127,7 +139,7 @@ def declaration(facts: Facts) -> str:
         "# What a clinician asks of each case; a case fails when any of these fails.",
         "# These are defaults of Limen and nobody's judgment yet: a clinician must set them.",
         "criteria:",
-        *(f"  {line}" for line in _CRITERIA[facts.task]),
+        *(f"  {line}" for line in [*_CRITERIA[facts.task], *_other_criteria(facts.task)]),
         "",
         "# The claim to be certified: at most this share of patients fails, with this confidence.",
         "# 10 % with 95 % takes 29 patients without a failure. A clinician sets it.",

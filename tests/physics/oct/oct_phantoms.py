@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from limen.physics.oct import Acquisition
+
 
 def tissue(acquisition: Acquisition, n_scans: int = 64, seed: int = 0, depth_px: int = 60):
     """(A-scans, depths) complex64: a surface, then scatterers whose power falls with depth."""

@@ -193,7 +193,9 @@ def test_insertion_agrees_with_the_degraded_raw_data(kind, spectral):
             for x in (through_raw, inserted.data, image)
         )
         assert got == pytest.approx(expected, abs=1.0 + 0.15 * abs(expected - before)), band
-    assert inserted.record.measured["round_trip_rms_db"] < 0.5
+    # over single pixels; dark ones between speckles count as much as bright ones
+    assert inserted.record.measured["round_trip_rms_db"] < 1.5
+    assert abs(inserted.record.measured["round_trip_mean_db"]) < 0.2
 
 
 # the law of each
@@ -215,7 +217,9 @@ def test_less_power_has_the_noise_of_an_acquisition_with_less_power(power, spect
     thinned = thin_spread(bright, power)
     light = power * 2e5 * bright.spectrum
     expected = (light + (3e-3 * light) ** 2 + 40**2) / 2.5**2
-    np.testing.assert_allclose(thinned.mean(0), 100 + light / 2.5, atol=5 * np.sqrt(expected.max() / 400))
+    np.testing.assert_allclose(
+        thinned.mean(0), 100 + light / 2.5, atol=5 * np.sqrt(expected.max() / 400)
+    )
     assert (thinned.var(0) / expected).mean() == pytest.approx(1, abs=0.01)
     assert np.abs(thinned.var(0) / expected - 1).max() < 0.4
 
@@ -238,7 +242,7 @@ def measured_sensitivity_db(acquisition, seed, amplitude):
     "detector,slope,amplitude",
     [
         (Detector(1e6, 1e6), 10.0, 0.01),
-        (Detector(2e3, 2e3, read_noise_electrons=3000), 20.0, 3.0),
+        (Detector(2e4, 2e4, read_noise_electrons=3000), 20.0, 0.4),
         (Detector(1e9, 1e9, excess_noise=5e-3), 0.0, 0.01),
     ],
 )
@@ -526,7 +530,7 @@ def test_defocus_widens_a_point_along_the_scan(spectral):
     optics = Optics(waist_um=6, focus_um=250, scan_step_um=1, refractive_index=1.0)
     acquisition = spectral.replaced(optics=optics, detector=Detector(),
                                     background_counts=np.zeros(1024))  # fmt: skip
-    depth = int(round(250 / acquisition.sampling.depth_spacing_um))
+    depth = round(250 / acquisition.sampling.depth_spacing_um)
     x = (np.arange(200) - 100) * optics.scan_step_um
     # in focus the squared mode: amplitude exp(-2 x^2 / w^2)
     field = np.zeros((200, 512), np.complex64)

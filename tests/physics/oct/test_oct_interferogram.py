@@ -31,7 +31,11 @@ SAMPLINGS = {
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", SAMPLINGS)
 @settings(max_examples=8)
-@given(seed=st.integers(0, 2**32 - 1), fs2=st.floats(-5e3, 5e3), shape=st.sampled_from([(), (3,), (2, 5)]))  # fmt: skip
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    fs2=st.floats(-5e3, 5e3),
+    shape=st.sampled_from([(), (3,), (2, 5)]),
+)
 def test_adjoint(name, dtype, seed, fs2, shape):
     sampling = SAMPLINGS[name]
     acquisition = Acquisition(

@@ -200,7 +200,7 @@ def _phase(fringe: Array, name: str) -> tuple[Array, Array]:
     low, high = _lump(shown, peak, gap=max(4, n // 100))
     room = max(high - low, 8)
     pass_low, pass_high = max(low - room / 2, 1.0), min(high + room / 2, n / 2 - 1)
-    if low < 2:
+    if low <= 3 or peak < 8:
         raise CalibrationError(
             "A mirror stands too close to zero delay",
             where=name,
@@ -218,7 +218,7 @@ def _phase(fringe: Array, name: str) -> tuple[Array, Array]:
         raise CalibrationError(
             "The phase of a mirror's fringe cannot be followed from sample to sample",
             where=name,
-            found=f"{steps.size} of {n} samples lit, steps to {np.abs(steps).max(initial=0):.2f} rad",
+            found=f"{steps.size} of {n} lit, steps to {np.abs(steps).max(initial=0):.1f} rad",
             mend="move the mirror nearer to zero delay, or give it more light",
         )
     return phase, np.where(lit, amplitude**2, amplitude**2 * 1e-2)

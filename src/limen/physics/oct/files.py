@@ -341,7 +341,8 @@ def _read_row(folder: Path, names: tuple[str, ...], mirror: bool) -> Array:
             if 1 in rows.shape:
                 return rows.ravel()
             mean = rows.mean(0)
-            kept, whole = np.ptp(mean - rows.min(0)), np.ptp(rows - rows.min(0), axis=-1).mean()
+            # steps from sample to sample are of the fringe, not of the light under it
+            kept, whole = np.diff(mean).std(), np.diff(rows).std(axis=-1).mean()
             if mirror and kept < 0.5 * whole:
                 raise CalibrationError(
                     "The mirror moved between its A-scans, so that their mean has lost its fringe",

@@ -280,7 +280,7 @@ def _background_of(scan: Array, acquisition: Acquisition, b: int) -> Array:
             found=f"{scan.shape[0]} A-scans",
             mend="give the acquisition's background_counts",
         )
-    return mean
+    return np.asarray(mean)
 
 
 class _Notes:
