@@ -8,9 +8,11 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,6 +45,20 @@ def test_content_is_found_by_its_digest(tmp_path: Path) -> None:
 
 def test_canonical_json_does_not_depend_on_how_it_was_written() -> None:
     assert digest_json({"b": 1, "a": [1.0, 2]}) == digest_json({"a": [1, 2], "b": 1.0})
+
+
+TEXT = st.text(max_size=8)
+
+
+@given(st.lists(TEXT, min_size=5, max_size=5), st.dictionaries(TEXT, TEXT, max_size=4))
+def test_a_line_of_the_log_is_canonical_json(texts: list[str], inputs: dict[str, str]) -> None:
+    kind, subject, method, result, made = texts
+    made_record = Record(kind, subject, method, inputs, result, origin=None, made_utc=made)
+    line = made_record.line()
+    assert line == rfc8785.dumps(made_record.as_dict())
+    assert b"\n" not in line
+    assert Record.from_dict(json.loads(line)) == made_record
+    assert made_record.as_dict() == {**asdict(made_record), "outcome": "done"}
 
 
 def test_nan_is_refused(tmp_path: Path) -> None:

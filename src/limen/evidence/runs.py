@@ -96,37 +96,68 @@ def end_run(store: Store, run: Record, summary: Mapping[str, Any]) -> None:
     )
 
 
-def runs(records: Sequence[Record | None], get: Callable[[str], bytes]) -> list[Run]:
-    """Every registered run of a ledger, in order.
+class RunWatch:
+    """Follows a ledger record by record and knows which registered runs lack what.
 
     A planned piece of evidence counts as recorded when any record after the registration has its
     kind, subject, method and inputs, whatever the outcome: a refusal is a result too.
+
+    Parameters
+    ----------
+    get : callable
+        Digest to content.
     """
-    found: list[Run] = []
-    if not any(r is not None and r.kind == "run" for r in records):
-        return found
-    last: dict[str, int] = {}
-    ended = set()
-    for index, record in enumerate(records):
-        if record is None:
-            continue
-        if record.kind == "run-end":
-            ended.add(record.inputs.get("run", ""))
-        elif record.kind != "run":
-            last[_key(record.kind, record.subject, record.method, record.inputs)] = index
-    for index, record in enumerate(records):
-        if record is None or record.kind != "run":
-            continue
+
+    def __init__(self, get: Callable[[str], bytes]) -> None:
+        self._get = get
+        self._runs: list[tuple[int, Record, str, str, dict[str, tuple[str, str]], int]] = []
+        self._waiting: dict[str, list[int]] = {}
+        self._ended: set[str] = set()
+
+    def see(self, index: int, record: Record) -> None:
+        """Take in the next record, which stands at ``index``."""
+        if record.kind == "run":
+            self._register(index, record)
+        elif record.kind == "run-end":
+            self._ended.add(record.inputs.get("run", ""))
+        elif self._waiting:
+            key = _key(record.kind, record.subject, record.method, record.inputs)
+            for run in self._waiting.pop(key, ()):
+                self._runs[run][4].pop(key, None)
+
+    def runs(self) -> list[Run]:
+        """Every run that was registered so far, in order."""
+        return [
+            Run(
+                index,
+                record.subject,
+                what,
+                started_utc,
+                planned,
+                tuple(lacking.values()),
+                record.result in self._ended,
+            )
+            for index, record, what, started_utc, lacking, planned in self._runs
+        ]
+
+    def _register(self, index: int, record: Record) -> None:
         try:
-            plan = json.loads(get(record.result))
-            planned = [(str(k), str(s), str(d)) for k, s, d in plan["planned"]]
-            told = str(plan["what"]), str(plan["started_utc"])
+            plan = json.loads(self._get(record.result))
+            lacking = {str(d): (str(k), str(s)) for k, s, d in plan["planned"]}
+            what, started_utc = str(plan["what"]), str(plan["started_utc"])
         except (LimenError, ValueError, KeyError, TypeError):
-            told, planned = ("its plan cannot be read", record.made_utc), []
-        lost = tuple((k, s) for k, s, d in planned if last.get(d, -1) < index)
-        has_end = record.result in ended
-        found.append(Run(index, record.subject, *told, len(planned), lost, has_end))
-    return found
+            what, started_utc, lacking = "its plan cannot be read", record.made_utc, {}
+        for key in lacking:
+            self._waiting.setdefault(key, []).append(len(self._runs))
+        self._runs.append((index, record, what, started_utc, lacking, len(lacking)))
+
+
+def runs(records: Iterable[Record], get: Callable[[str], bytes]) -> list[Run]:
+    """Every registered run of a ledger, in order; see :class:`RunWatch`."""
+    watch = RunWatch(get)
+    for index, record in enumerate(records):
+        watch.see(index, record)
+    return watch.runs()
 
 
 def unfinished(found: Iterable[Run]) -> list[Run]:

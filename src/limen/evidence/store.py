@@ -148,9 +148,7 @@ class Store:
         """
         if not self._is_writing:
             raise RuntimeError("add() outside writing()")
-        import rfc8785
-
-        lines = [rfc8785.dumps(r.as_dict()) for r in records]
+        lines = [r.line() for r in records]
         self._ledger.append(lines)
         self._read_to += sum(len(line) + 1 for line in lines)
         self._lines += len(lines)

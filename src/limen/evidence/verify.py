@@ -22,16 +22,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from limen.evidence.keys import key_id
-from limen.evidence.ledger import OPEN, Ledger, read_lines
-from limen.evidence.merkle import Tree, leaf_hash
-from limen.evidence.objects import digest_objects, is_digest
-from limen.evidence.record import Record
-from limen.evidence.store import FORMAT, OBJECTS, get_object
+from limen.evidence.ledger import OPEN, Ledger
+from limen.evidence.log_reading import Log, read_log
+from limen.evidence.objects import digest_objects
+from limen.evidence.runs import Run, unfinished
+from limen.evidence.store import FORMAT, get_object
 
 if TYPE_CHECKING:
     from limen.evidence.checkpoint import Checkpoint, VerifierKey
     from limen.evidence.roster import Member
-    from limen.evidence.runs import Run
     from limen.evidence.signatures import Signed
 
 
@@ -84,17 +83,6 @@ class Verification:
         self.problems.append(Problem(where, what))
 
 
-@dataclass
-class Log:
-    """The log as it was read: every whole line parsed, and the tree over them."""
-
-    tree: Tree
-    records: list[Record | None]
-    """None where a line is no record."""
-    is_torn: bool
-    """Whether something without a newline follows the last line."""
-
-
 def verify(
     folder: Path,
     *,
@@ -133,7 +121,10 @@ def verify(
     # a run may begin or end while this reads: open before the head is read or after the log
     was_open = _is_open(ledger, result)
     head = _check_head(ledger, key, was_open, result)
-    log = _read_log(ledger, result)
+    log = read_log(ledger.log_path, partial(get_object, folder / "objects"))
+    result.records = log.tree.size
+    for line in log.no_records:
+        result.add(f"records.jsonl, line {line}", "not a record")
     is_open = was_open or _is_open(ledger, result)
     _check_tree(ledger, log, head, is_open, result)
     if checkpoint is not None:
@@ -144,7 +135,7 @@ def verify(
         result.add(where, what)
     _check_accounted(folder, log, there, result)
     _check_signatures(folder, log, quality, result)
-    _note_runs(folder, log, result)
+    _note_runs(log, result)
     _note_clock(log, result)
     return result
 
@@ -229,36 +220,6 @@ def _is_open(ledger: Ledger, result: Verification) -> bool:
 # --- the log -----------------------------------------------------------------------------------
 
 
-def _read_log(ledger: Ledger, result: Verification) -> Log:
-    hashes: list[bytes] = []
-    records: list[Record | None] = []
-    size = 0
-    for number, line in enumerate(read_lines(ledger.log_path), 1):
-        size += len(line) + 1
-        hashes.append(leaf_hash(line))
-        try:
-            record = Record.from_dict(json.loads(line))
-        except (ValueError, KeyError, TypeError):
-            record = None
-        records.append(record if record is not None and _is_sound(record) else None)
-        if records[-1] is None:
-            result.add(f"records.jsonl, line {number}", "not a record")
-    result.records = len(records)
-    on_disk = ledger.log_path.stat().st_size if ledger.log_path.exists() else 0
-    return Log(Tree(hashes), records, on_disk > size)
-
-
-def _is_sound(record: Record) -> bool:
-    """Whether the fields are of their types, so that what follows can rely on it."""
-    texts = (record.kind, record.subject, record.method, record.result, record.made_utc)
-    return (
-        all(isinstance(t, str) for t in texts)
-        and is_digest(record.result)
-        and isinstance(record.inputs, dict)
-        and all(isinstance(v, str) for v in record.inputs.values())
-    )
-
-
 def _check_tree(
     ledger: Ledger, log: Log, head: Checkpoint | None, is_open: bool, result: Verification
 ) -> None:
@@ -324,11 +285,11 @@ def _check_signatures(
     from limen.evidence.signatures import signatures
 
     get = partial(get_object, folder / "objects")
-    entries = roster_entries(log.records, get, quality)
+    entries = roster_entries(log.signing, get, quality)
     for entry in entries:
         if entry.why_not is not None:
             result.add(f"records.jsonl, line {entry.index + 1}", f"roster: {entry.why_not}")
-    result.signatures = signatures(log.records, get, entries=entries, tree=log.tree)
+    result.signatures = signatures(log.signing, get, entries=entries, tree=log.tree)
     roster = roster_at(entries)
     result.members = [] if roster is None else list(roster.members)
     for s in result.signatures:
@@ -339,10 +300,8 @@ def _check_signatures(
             result.notes.append(f"{where}: a signature on {s.subject} does not count: {s.why_not}")
 
 
-def _note_runs(folder: Path, log: Log, result: Verification) -> None:
-    from limen.evidence.runs import runs, unfinished
-
-    result.unfinished = unfinished(runs(log.records, partial(get_object, folder / "objects")))
+def _note_runs(log: Log, result: Verification) -> None:
+    result.unfinished = unfinished(log.runs)
     for run in result.unfinished:
         lost = ", ".join(f"{kind} of {subject}" for kind, subject in run.without_result[:3])
         more = len(run.without_result) - 3
@@ -360,45 +319,25 @@ def _note_runs(folder: Path, log: Log, result: Verification) -> None:
 
 def _note_clock(log: Log, result: Verification) -> None:
     """Dates that go back. Order in the ledger is what counts; the clock was not right."""
-    newest, back = "", []
-    for i, record in enumerate(log.records):
-        if record is None or not record.made_utc:
-            continue
-        if record.made_utc < newest:
-            back.append(i)
-        newest = max(newest, record.made_utc)
-    if not back:
-        return
-    # a record that was made the latest again keeps its date
-    keys = [None if r is None else (r.key, r.result, r.made_utc) for r in log.records]
-    seen: dict[Any, int] = {}
-    for i, k in enumerate(keys):
-        seen.setdefault(k, i)
-    back = [i for i in back if seen[keys[i]] == i]
-    if back:
+    if log.dated_back:
         result.notes.append(
-            f"{len(back)} records are dated before the ones they follow, first line "
-            f"{back[0] + 1}: the clock was set back"
+            f"{len(log.dated_back)} records are dated before the ones they follow, first line "
+            f"{log.dated_back[0]}: the clock was set back"
         )
 
 
 def _check_accounted(folder: Path, log: Log, there: set[str], result: Verification) -> None:
     """Every object that the log speaks of is there."""
-    told: set[str] = set()
-    for number, record in enumerate(log.records, 1):
-        if record is None or record.result in told:
+    for digest, line in log.results.items():
+        if digest not in there:
+            result.add(f"records.jsonl, line {line}", "its result is not in the store")
+    for listing in log.listings:
+        if listing not in there:
+            continue  # told already
+        try:
+            listed = {str(d) for d in json.loads(get_object(folder / "objects", listing))}
+        except (ValueError, TypeError):
+            result.add(f"object {listing[:12]}", "not a list of objects")
             continue
-        told.add(record.result)
-        if record.result not in there:
-            result.add(
-                f"records.jsonl, line {number}",
-                f"the result of {record.kind} {record.subject} is not in the store",
-            )
-        elif record.kind == OBJECTS:
-            listed = json.loads(
-                (folder / "objects" / record.result[:2] / record.result).read_bytes()
-            )
-            for digest in listed:
-                if digest not in there and digest not in told:
-                    told.add(digest)
-                    result.add(f"object {digest[:12]}", "it was kept, and is not in the store")
+        for digest in sorted(listed - there - log.results.keys()):
+            result.add(f"object {digest[:12]}", "it was kept, and is not in the store")
