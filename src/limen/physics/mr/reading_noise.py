@@ -156,4 +156,4 @@ def _checked(image: Array) -> Array:
     x = np.abs(x).astype(np.float64)
     if not np.isfinite(x).all():
         raise ReadingError("The image holds what is not a finite number", found="NaN")
-    return x
+    return np.asarray(x)
