@@ -65,6 +65,12 @@ _HOMES = {
     "write_ismrmrd": "ismrmrd_file",
     "read_fastmri": "fastmri_file",
     "read_twix": "twix_file",
+    "noise_level": "reading_noise",
+    "local_noise": "reading_noise",
+    "background_noise": "reading_noise",
+    "resolution": "reading_edges",
+    "ghost_level": "reading_artefacts",
+    "smear": "reading_artefacts",
     "detectability": "ideal_observer",
     "matched_filter": "ideal_observer",
 }

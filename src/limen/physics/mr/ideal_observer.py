@@ -14,7 +14,7 @@ Array = NDArray[Any]
 
 
 def matched_filter(
-    signal: Array, sampling: Sampling, covariance: Array, maps: Array | None = None
+    signal: Array, sampling: Sampling, covariance: Array | float, maps: Array | None = None
 ) -> tuple[Array, float]:
     """The ideal observer of a signal known exactly, in complex Gaussian noise.
 
@@ -77,7 +77,7 @@ def matched_filter(
 
 
 def detectability(
-    signal: Array, sampling: Sampling, covariance: Array, maps: Array | None = None
+    signal: Array, sampling: Sampling, covariance: Array | float, maps: Array | None = None
 ) -> float:
     """d' of the ideal observer, see `matched_filter`."""
     return matched_filter(signal, sampling, covariance, maps)[1]

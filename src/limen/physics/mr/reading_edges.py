@@ -18,7 +18,7 @@ Array = NDArray[Any]
 FINER = 4
 REACH = 6
 """Pixels to either side of an edge that must be free of others."""
-FEWEST_EDGES = 15
+FEWEST_EDGES = 12
 MOST_EDGES = 400
 
 
@@ -43,7 +43,7 @@ def resolution(image: Array, pixel_mm: tuple[float, float], along: int | None = 
     Returns
     -------
     Reading
-        In mm; none where fewer than 15 clean edges are found.
+        In mm; none where fewer than 12 clean edges are found.
     """
     x = _checked(image)
     check_grid(x.shape[:2], pixel_mm)
@@ -68,7 +68,7 @@ def resolution(image: Array, pixel_mm: tuple[float, float], along: int | None = 
 def _edges(x: Array, pixel_mm: tuple[float, float], along: int | None) -> tuple[Array, Array]:
     """(edges, places) profiles from 0 to 1, and the mm of one place, of the steepest edges."""
     fine = _finer(x)
-    smooth = ndi.gaussian_filter(fine, 0.6 * FINER)
+    smooth = ndi.gaussian_filter(fine, 1.2 * FINER)
     slope = np.stack(np.gradient(smooth))
     size = np.hypot(*slope)
     peak = (size == ndi.maximum_filter(size, 3 * FINER)) & (size > 0.15 * size.max())
