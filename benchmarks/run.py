@@ -11,7 +11,15 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-SCRIPTS = ("start.py", "stale.py", "measures.py", "leakage.py", "bootstrap.py", "demo.py")
+SCRIPTS = (
+    "start.py",
+    "stale.py",
+    "measures.py",
+    "leakage.py",
+    "bootstrap.py",
+    "demo.py",
+    "evidence.py",
+)
 
 
 def main() -> None:
