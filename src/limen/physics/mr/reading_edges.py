@@ -30,7 +30,8 @@ def resolution(image: Array, pixel_mm: tuple[float, float], along: int | None = 
     derivative. An image of n samples over a field of view w has a line spread of 1.21 w / n
     (a sinc), whatever pixels it was interpolated to. Edges against air are left out, because
     the magnitude folds up what undershoots zero and makes them look sharp. Anatomy that is
-    itself blurred is read as the image's blur.
+    itself blurred is read as the image's blur. On phantoms the reading is 8 to 20 % low, the same
+    for all resolutions, because neighbouring edges sharpen each other; `calibrate` takes that off.
 
     Parameters
     ----------
@@ -71,9 +72,8 @@ def _edges(x: Array, pixel_mm: tuple[float, float], along: int | None) -> tuple[
     smooth = ndi.gaussian_filter(fine, 1.2 * FINER)
     slope = np.stack(np.gradient(smooth))
     size = np.hypot(*slope)
-    peak = (size == ndi.maximum_filter(size, 3 * FINER)) & (size > 0.15 * size.max())
+    where = _ridges(slope, size)
     margin = (REACH + 3) * FINER
-    where = np.argwhere(peak)
     inside = ((where >= margin) & (where < np.array(fine.shape) - margin)).all(axis=1)
     where = where[inside]
     order = np.argsort(size[tuple(where.T)])[::-1][: 4 * MOST_EDGES]
@@ -113,6 +113,24 @@ def _edges(x: Array, pixel_mm: tuple[float, float], along: int | None) -> tuple[
     if not profiles:
         return np.zeros((0, 2 * REACH * FINER + 1)), np.zeros(0)
     return np.array(profiles), np.array(steps)
+
+
+def _ridges(slope: Array, size: Array) -> Array:
+    """(n, 2) places where the slope is steepest across an edge, one for each two pixels of it."""
+    steep = np.argwhere(size > 0.15 * size.max())
+    if len(steep) == 0:
+        return steep
+    here = size[tuple(steep.T)]
+    normal = slope[:, steep[:, 0], steep[:, 1]] / here
+    for side in (-1, 1):
+        beside = ndi.map_coordinates(size, steep.T + side * normal, order=1, mode="nearest")
+        kept = here >= beside
+        steep, here, normal = steep[kept], here[kept], normal[:, kept]
+    # the strongest of each cell
+    order = np.argsort(here)[::-1]
+    cells = steep[order] // (2 * FINER)
+    _, first = np.unique(cells, axis=0, return_index=True)
+    return np.asarray(steep[order][first])
 
 
 def _finer(x: Array) -> Array:
