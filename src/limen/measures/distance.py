@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 Convention = Literal["limen", "monai", "medpy", "surface-distance"]
 CONVENTIONS: tuple[Convention, ...] = ("limen", "monai", "medpy", "surface-distance")
 PERCENTILE = 95.0
+_MANY_RUNS = 10_000
+_LARGE_BOX = 2_000_000
 _SLACK_MM = 1e-9
 """A distance of 3 x 0.8 mm is at a tolerance of 2.4 mm, whatever the last digit says."""
 
@@ -158,41 +160,48 @@ def surface_distances(
     list
         None where one of the two masks is empty.
     """
-    from limen.measures.nearest import Lattice, PointSet
+    from limen.measures.nearest import PointSet, lattice_of
     from limen.measures.runs import in_threads
     from limen.measures.surface_elements import surface_elements
     from limen.measures.surfaces import surface_voxels
 
-    lattice = Lattice(axes_mm, order, flat_axes)
-    there = [n for n, (p, r) in enumerate(pairs) if len(p) and len(r)]
+    lattice = lattice_of(axes_mm, order, flat_axes)
     as_volume = convention in ("monai", "medpy") and not of_two_axes
     seen_as_flat = (False, False, False) if as_volume else flat_axes
 
-    def surface(task: tuple[int, int]) -> tuple[PointSet, Array | None]:
-        n, side = task
+    def surface(mask: Runs) -> tuple[PointSet, Array | None]:
         weights = None
         if convention == "surface-distance":
-            voxels, weights = surface_elements(pairs[n][side], lattice.spacing_mm, flat_axes)
+            voxels, weights = surface_elements(mask, lattice.spacing_mm, flat_axes)
         else:
-            voxels = surface_voxels(pairs[n][side], seen_as_flat)
+            voxels = surface_voxels(mask, seen_as_flat)
         points = PointSet(voxels, lattice)
         points.prepare()
         return points, weights
 
-    sides = in_threads(surface, [(n, side) for n in there for side in (0, 1)])
-
-    def directed(task: tuple[int, int]) -> Array:
-        n, side = task
-        points: PointSet = sides[2 * n + 1 - side][0]
-        return points.distances_mm(sides[2 * n + side][0].voxels)
-
-    far = in_threads(directed, [(n, side) for n in range(len(there)) for side in (0, 1)])
-    answers: list[SurfaceDistances | None] = [None] * len(pairs)
-    for n, pair in enumerate(there):
-        answers[pair] = SurfaceDistances(
-            far[2 * n], far[2 * n + 1], sides[2 * n][1], sides[2 * n + 1][1], convention
+    def of_pair(n: int, *, much: bool) -> SurfaceDistances:
+        (p, weight_p), (r, weight_r) = in_threads(surface, pairs[n], much=much)
+        far = in_threads(
+            lambda sides: sides[1].distances_mm(sides[0].voxels), [(p, r), (r, p)], much=much
         )
-    return answers
+        return SurfaceDistances(far[0], far[1], weight_p, weight_r, convention)
+
+    # Large masks one after the other, so that the maps of two surfaces are all there is at once.
+    there = [n for n, (p, r) in enumerate(pairs) if len(p) and len(r)]
+    large = [n for n in there if _box_voxels(pairs[n]) > _LARGE_BOX]
+    small = [n for n in there if n not in set(large)]
+    much = sum(len(pairs[n][0]) + len(pairs[n][1]) for n in small) > _MANY_RUNS
+    found = dict(
+        zip(small, in_threads(lambda n: of_pair(n, much=False), small, much=much), strict=True)
+    )
+    found |= {n: of_pair(n, much=True) for n in large}
+    return [found.get(n) for n in range(len(pairs))]
+
+
+def _box_voxels(pair: tuple[Runs, Runs]) -> int:
+    boxes = [runs.box() for runs in pair]
+    low, high = np.minimum(boxes[0][0], boxes[1][0]), np.maximum(boxes[0][1], boxes[1][1])
+    return int(np.prod(high - low))
 
 
 def hd95_mm(

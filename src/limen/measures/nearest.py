@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numba
 import numpy as np
 
@@ -63,6 +65,20 @@ class Lattice:
         """Positions (N, 3) in mm of voxels (N, 3), up to a turn of the patient."""
         at: Array = voxels[:, self._to_image] @ self._axes_mm.T
         return at
+
+
+def lattice_of(
+    axes_mm: Array, order: tuple[int, int, int], flat: tuple[bool, bool, bool]
+) -> Lattice:
+    """The lattice of a grid; those of the last few grids are kept."""
+    return _lattice(tuple(float(x) for x in np.ravel(axes_mm)), order, flat)
+
+
+@lru_cache(maxsize=16)
+def _lattice(
+    axes_mm: tuple[float, ...], order: tuple[int, int, int], flat: tuple[bool, bool, bool]
+) -> Lattice:
+    return Lattice(np.array(axes_mm).reshape(3, 3), order, flat)
 
 
 def _is_diagonal(axes_mm: Array) -> bool:

@@ -125,7 +125,7 @@ def runs_of(labels: Array) -> Runs:
     bits = 8 * labels.itemsize
     words = flat[: flat.nbytes // 8 * 8 // labels.itemsize].view(np.uint64)
     slabs = _slabs(shape[0] * shape[1], flat.size)
-    found = in_threads(lambda s: _scan(flat, words, bits, shape[2], *s), slabs)
+    found = in_threads(lambda s: _scan(flat, words, bits, shape[2], *s), slabs, much=len(slabs) > 1)
     row, start, stop, value = (np.concatenate([f[i] for f in found]) for i in range(4))
     return Runs(shape, row, start, stop, value)
 
@@ -154,9 +154,14 @@ def shared_voxels(first: Runs, second: Runs) -> tuple[Array, Array, Array]:
     return found // width, found % width, np.bincount(inverse, weights=n).astype(np.int64)
 
 
-def in_threads(work: Callable[..., Any], parts: Sequence[Any]) -> list[Any]:
-    """``work`` on each part, in as many threads as numba may use; kernels let go of the GIL."""
-    threads = min(numba.get_num_threads(), len(parts))
+def in_threads(work: Callable[..., Any], parts: Sequence[Any], *, much: bool) -> list[Any]:
+    """``work`` on each part, in as many threads as numba may use; kernels let go of the GIL.
+
+    Where it is not ``much``, in this thread: starting others takes longer than a small case.
+    The number is that of NUMBA_NUM_THREADS, by default the processors this process may use;
+    asking numba for its present number would start a thread pool that does not survive a fork.
+    """
+    threads = min(numba.config.NUMBA_NUM_THREADS, len(parts)) if much else 1
     if threads <= 1:
         return [work(part) for part in parts]
     with ThreadPoolExecutor(threads) as pool:
@@ -165,7 +170,7 @@ def in_threads(work: Callable[..., Any], parts: Sequence[Any]) -> list[Any]:
 
 def _slabs(rows: int, voxels: int) -> list[tuple[int, int]]:
     """Ranges of rows, several for each thread."""
-    pieces = min(rows, numba.get_num_threads() * 4) if voxels > 1_000_000 else 1
+    pieces = min(rows, numba.config.NUMBA_NUM_THREADS * 4) if voxels > 1_000_000 else 1
     cuts = np.linspace(0, rows, max(pieces, 1) + 1).astype(int)
     return [(int(a), int(b)) for a, b in pairwise(cuts)]
 

@@ -102,7 +102,7 @@ class LabelMeasures:
         left_out = ("masks", "nsd_at", "stated_cldice")
         plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in left_out}
         plain["undefined"] = dict(self.undefined)
-        plain["nsd_at"] = {f"{tolerance:g}": value for tolerance, value in self.nsd_at.items()}
+        plain["nsd_at"] = {repr(tolerance): value for tolerance, value in self.nsd_at.items()}
         known = self.stated_cldice if self.stated_cldice is not None else vars(self).get("cldice")
         if known is not None:
             plain["cldice"] = known
@@ -242,11 +242,12 @@ def measure_structures(
     top = max(top, _largest(pair.prediction), _largest(pair.reference))
     count_p, count_r = _voxels(pair.prediction, top), _voxels(pair.reference, top)
     value_p, value_r, shared = shared_voxels(pair.prediction, pair.reference)
+    prediction, reference = _ByValue(pair.prediction), _ByValue(pair.reference)
     masks, both = [], []
     for values in structures.values():
         member = np.zeros(top + 1, bool)
         member[list(values)] = True
-        masks.append((_members(pair.prediction, member), _members(pair.reference, member)))
+        masks.append((prediction.of(values), reference.of(values)))
         both.append(int(shared[member[value_p] & member[value_r]].sum()))
     distances = surface_distances(
         masks,
@@ -374,5 +375,18 @@ def _voxels(runs: Runs, top: int) -> Array:
     return np.bincount(runs.value, weights=runs.lengths, minlength=top + 1).astype(np.int64)
 
 
-def _members(runs: Runs, member: Array) -> Runs:
-    return runs.take(member[runs.value])
+class _ByValue:
+    """Runs sorted by value once, so that a thousand labels do not each look at all of them."""
+
+    def __init__(self, runs: Runs) -> None:
+        self._runs = runs
+        self._order = np.argsort(runs.value, kind="stable")
+        self._values = runs.value[self._order]
+
+    def of(self, values: Sequence[int]) -> Runs:
+        """The runs of these values, in order."""
+        found = [
+            self._order[slice(*np.searchsorted(self._values, (v, v + 1)))] for v in set(values)
+        ]
+        which = np.concatenate(found) if len(found) > 1 else found[0]
+        return self._runs.take(np.sort(which) if len(found) > 1 else which)
