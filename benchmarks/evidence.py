@@ -82,9 +82,11 @@ def kills() -> list[Row]:
                 [sys.executable, "-c", WRITE, name, str(next_)], stdout=subprocess.PIPE, text=True
             ) as writer:
                 assert writer.stdout is not None
-                # one in ten is killed while it starts
-                first = "" if n % 10 == 0 else writer.stdout.readline()
-                time.sleep(rng.uniform(0, 0.3) if n % 10 == 0 else rng.uniform(0, 0.02))
+                # one in ten is killed while it starts, the others after some records
+                starts = n % 10 == 0
+                lines = 0 if starts else rng.randint(1, 12)
+                first = "".join(writer.stdout.readline() for _ in range(lines))
+                time.sleep(rng.uniform(0, 0.5 if starts else 0.02))
                 os.kill(writer.pid, signal.SIGKILL)
                 told = (first + writer.stdout.read()).split("\n")[:-1]
             done = [int(x) for x in told if x.isdigit()]

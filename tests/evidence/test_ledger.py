@@ -67,6 +67,32 @@ def test_a_run_that_adds_nothing_changes_nothing(tmp_path: Path) -> None:
     assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
 
 
+def test_a_first_run_that_records_nothing_leaves_nothing_to_mend(tmp_path: Path) -> None:
+    fill(tmp_path, 0)
+    assert verify(tmp_path).problems == []
+    fill(tmp_path, 1)
+    assert verify(tmp_path).problems == verify(tmp_path).notes == []
+
+
+@pytest.mark.parametrize("there", ["", "key", "key pub", "key pub open"])
+def test_a_kill_before_the_first_record_leaves_nothing_to_mend(tmp_path: Path, there: str) -> None:
+    """Every state that a kill between the first files can leave."""
+    fill(tmp_path / "made", 1)
+    folder = tmp_path / "killed"
+    (folder / "ledger").mkdir(parents=True)
+    (folder / "format").write_text("2\n")
+    (folder / "records.jsonl").write_bytes(b"")
+    made = tmp_path / "made/ledger"
+    for word, name in (("key", "key.pem"), ("pub", "log.pub")):
+        if word in there:
+            (folder / "ledger" / name).write_bytes((made / name).read_bytes())
+    if "open" in there:
+        (folder / "ledger/open").write_bytes(ledger_module.OPEN)
+    assert verify(folder).problems == []
+    fill(folder, 1)
+    assert verify(folder).problems == verify(folder).notes == []
+
+
 def test_objects_that_are_no_result_are_accounted_for(tmp_path: Path) -> None:
     with Store(tmp_path).writing() as store:
         listing = store.put_json(["a"])

@@ -180,10 +180,13 @@ class Store:
             ) from None
         try:
             has_ledger = self._check_format() >= 2
+            if not has_ledger and not self._log_path.exists():
+                self._write_format()
+                has_ledger = True
             with self._ledger.appending(begun=has_ledger):
                 if not has_ledger:
                     self._ledger.begin()
-                    write_atomically(self.folder / "format", f"{FORMAT}\n".encode())
+                    self._write_format()
                 self._read_records()
                 self._is_writing = True
                 try:
@@ -246,6 +249,9 @@ class Store:
                 self._read_to += len(line)
 
     # --- format ----------------------------------------------------------------------------
+
+    def _write_format(self) -> None:
+        write_atomically(self.folder / "format", f"{FORMAT}\n".encode())
 
     def _check_format(self) -> int:
         """Version of the layout on disk; 0 where nothing is."""

@@ -117,6 +117,10 @@ def verify(
     if not ledger.log_path.exists() and not ledger.folder.exists():
         result.add(str(folder), "there is no evidence here")
         return result
+    if not ledger.checkpoint_path.exists() and not _size(ledger.log_path):
+        # a first run that has not come to its first record, or was killed before
+        result.notes.append("nothing was recorded here yet")
+        return result
     _check_format(folder, result)
     # a run may begin or end while this reads: open before the head is read or after the log
     was_open = _is_open(ledger, result)
@@ -204,6 +208,10 @@ def _check_private_key(ledger: Ledger, public: bytes, result: Verification) -> N
         return
     if public_bytes(key) != public or private_pem(key, None) != ledger.key_path.read_bytes():
         result.add("ledger/key.pem", "not the private half of ledger/log.pub")
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _is_open(ledger: Ledger, result: Verification) -> bool:
