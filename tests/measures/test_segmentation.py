@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
@@ -64,6 +64,7 @@ def _pairs():
 PAIRS = {name: (p, r) for name, p, r in _pairs()}
 SPACINGS = [(1.0, 1.0, 1.0), (0.7, 0.9, 5.0)]
 FLAT = {f"2-D {seed}": tuple(_blobs((30, 26), seed, 2.5, 0.02)) for seed in range(3)}
+few = settings(max_examples=30)
 cases = pytest.mark.parametrize("name", [*PAIRS, *FLAT])
 in_spacing = pytest.mark.parametrize("spacing", SPACINGS, ids=str)
 
@@ -183,6 +184,7 @@ def by_definition(p, r, spacing):
     }
 
 
+@few
 @given(masks, masks, spacings)
 def test_it_is_what_the_definitions_say(p, r, spacing):
     assume(p.any() and r.any())
@@ -191,6 +193,7 @@ def test_it_is_what_the_definitions_say(p, r, spacing):
         assert getattr(found, name) == pytest.approx(value), name
 
 
+@few
 @given(label_maps, label_maps, st.booleans())
 def test_many_labels_at_once_are_each_label_alone(p, r, fortran):
     assume(p.any() or r.any())
@@ -212,6 +215,7 @@ def test_many_labels_at_once_are_each_label_alone(p, r, fortran):
             assert found.hd95_mm == pytest.approx(hd95_mm(a, b, affine))
 
 
+@few
 @given(label_maps, label_maps)
 def test_a_union_is_the_mask_of_its_values(p, r):
     found = segmentation(p, r, spacing_mm=(1, 1, 1), labels={"both": (1, 3)})["both"]
@@ -221,6 +225,7 @@ def test_a_union_is_the_mask_of_its_values(p, r):
 
 
 @pytest.mark.parametrize("convention", ["limen", "monai", "medpy", "surface-distance"])
+@few
 @given(p=masks, r=masks, spacing=spacings)
 def test_the_sides_can_be_exchanged(convention, p, r, spacing):
     assume(p.any() and r.any())
@@ -231,6 +236,7 @@ def test_the_sides_can_be_exchanged(convention, p, r, spacing):
 
 
 @pytest.mark.parametrize("convention", ["limen", "surface-distance"])
+@few
 @given(p=masks, r=masks, spacing=spacings, scale=st.sampled_from([0.5, 2.0, 4.0]))
 def test_distances_scale_with_the_spacing_and_volumes_with_its_cube(
     convention, p, r, spacing, scale
@@ -248,6 +254,7 @@ def test_distances_scale_with_the_spacing_and_volumes_with_its_cube(
     assert (other.dice, other.iou, other.boundary_iou) == (one.dice, one.iou, one.boundary_iou)
 
 
+@few
 @given(masks, masks, st.tuples(*[st.integers(0, 9)] * 3))
 def test_a_place_in_a_larger_grid_changes_nothing(p, r, before):
     assume(p.any() and r.any())
@@ -258,6 +265,7 @@ def test_a_place_in_a_larger_grid_changes_nothing(p, r, before):
         assert getattr(one, name) == pytest.approx(getattr(other, name)), name
 
 
+@few
 @given(masks, masks, st.lists(st.floats(0, 9), min_size=2, max_size=4))
 def test_a_wider_tolerance_never_agrees_less(p, r, tolerances):
     assume(p.any() and r.any())
@@ -410,6 +418,7 @@ def test_lines_and_rings_are_their_own_centrelines():
     assert (count[thin] >= 3).all()
 
 
+@few
 @given(arrays(bool, (6, 6, 6), elements=st.booleans()))
 def test_thinning_keeps_pieces_and_cavities(mask):
     thin = centreline(mask)
