@@ -19,6 +19,9 @@ SCRIPTS = (
     "bootstrap.py",
     "demo.py",
     "evidence.py",
+    "physics_oct.py",
+    "physics_ct.py",
+    "ct_readings.py",
 )
 
 

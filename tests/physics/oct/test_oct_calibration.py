@@ -201,3 +201,26 @@ def test_real_sample_is_sharper_with_the_calibration(real_folder):
     for path in files:
         fringes = np.load(path)
         assert sharpness(fringes, Recipe.of_calibration(found)) > 1.1 * sharpness(fringes, plain)
+
+
+def test_dispersion_added_to_real_fringes_is_found_again(real_folder):
+    """The wavelengths are not known; with any assumed, what was added must come back."""
+    from limen.physics.oct import DispersionMismatch
+
+    found = calibrate(read_calibration_set(real_folder))
+    acquisition = Acquisition(
+        Sampling.of_positions(found.positions, 1024, 1260, 1360), Source(1310, 60)
+    )
+    k = acquisition.sampling.even_wavenumber_rad_per_um
+    recipe = Recipe.of_acquisition(acquisition)
+
+    def read(fringes):
+        even = even_fringes(fringes, recipe)
+        return search_dispersion(even, k, k.mean(), recipe.window, 6e4)[0]
+
+    raw = np.load(real_folder / "bscan_060.npy")
+    degradation = DispersionMismatch(acquisition)
+    before = read(raw)
+    for fs2 in (5000.0, 15000.0):
+        after = read(degradation.apply(raw, degradation.draw(fs2, 0)).data)
+        assert after - before == pytest.approx(fs2, abs=1500)

@@ -19,10 +19,11 @@ from limen.physics.oct.insertion import (
     insert_in_image,
     noise_of,
 )
+from limen.physics.oct.interpolation import smooth
 
 Array = NDArray[Any]
 
-BRIGHTENED = "noise grew where the focus moved to"
+BRIGHTENED = "tissue that the focus moved to became brighter, and the noise in it with it"
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,9 @@ class Defocus:
     q. Power of scatterers falls as ``1 / (1 + (d/zR)^2)`` (confocal gate), and a point spreads
     along the scan to ``sqrt(1 + (d/zR)^2)`` times its size. d is geometric: optical depth over the
     refractive index. What lies beside the scanned plane is blurred in phase only.
+
+    Where the focus moves to, tissue becomes brighter. Noise must not: there the gain acts on the
+    share of power that is over the noise floor (Wiener's weight), depth by depth.
 
     Attributes
     ----------
@@ -86,18 +90,23 @@ class Defocus:
             wide = np.pad(field, ((room, room), (0, 0)), mode="reflect")
             q = 2 * np.pi * np.fft.fftfreq(wide.shape[0], optics.scan_step_um)
             curve = np.outer(q**2, after - before) * (optics.waist_um**2 / 8)
-            transfer = (gate * np.exp(-1j * curve)).astype(np.complex64)
+            noise = noise_of(fringes, acquisition)
+            power = np.mean(np.abs(field) ** 2, axis=0)
+            # without a window each depth holds the noise of all samples
+            floor = _floor(power) if noise is None else float(np.mean(np.sum(noise**2, -1)))
+            over = np.maximum(1 - 1.2 * floor / np.maximum(power, 1e-30), 0)
+            gain = np.abs(gate)
+            gain = np.where(gain > 1, 1 + (gain - 1) * smooth(over, 8), gain)
+            acting = gain * np.exp(1j * np.angle(gate))
+            transfer = (acting * np.exp(-1j * curve)).astype(np.complex64)
             blurred = fft.ifft(fft.fft(wide, axis=0, workers=-1) * transfer, axis=0, workers=-1)
             change_of = blurred[room : room + n] - field
-            gain = np.abs(gate)
-            noise = noise_of(fringes, acquisition)
             warnings: tuple[str, ...] = ()
             if noise is not None:
-                # without a window each depth holds the noise of all samples
-                floor = np.sqrt(np.mean(np.sum(noise**2, -1)) / 2)
-                missing = (floor * np.sqrt(np.maximum(1 - gain**2, 0))).astype(np.float32)
-                pair = rng.standard_normal((2, *field.shape), dtype=np.float32)
-                change_of = change_of + missing * (pair[0] + 1j * pair[1])
+                # as strong from sample to sample as the noise that is there
+                white = rng.standard_normal(fringes.shape, dtype=np.float32)
+                missing = np.sqrt(np.maximum(1 - gain**2, 0)).astype(np.float32)
+                change_of = change_of + missing * field_of_fringes(noise * white, acquisition)
             elif gain.min() < 0.99:
                 warnings = (FADED,)
             if gain.max() > 1.01:
@@ -110,6 +119,12 @@ class Defocus:
             )  # fmt: skip
 
         return change
+
+
+def _floor(power: Array) -> float:
+    """Of the quietest tenth of the depths, the first few and the deepest third left out."""
+    middle = power[8 : power.size - power.size // 3]
+    return min(float(part.mean()) for part in np.array_split(middle, 10))
 
 
 def confocal_gate_db(

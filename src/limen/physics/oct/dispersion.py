@@ -64,7 +64,7 @@ def search_dispersion(
     Parameters
     ----------
     even_fringes : (A-scans, points) array
-        Background removed and even in k.
+        Background removed and even in k; 8 A-scans or more.
     even_wavenumber_rad_per_um, window : (points,) arrays
     centre_rad_per_um : float
     widest_fs2 : float
@@ -83,29 +83,40 @@ def search_dispersion(
         When there is no sharpest value inside the range: noise alone, or a wider mismatch.
     """
     import scipy.fft as fft
+    from scipy.stats import t
 
     k = np.asarray(even_wavenumber_rad_per_um, np.float64)
     data = (np.asarray(even_fringes) * window).astype(np.complex64)
     half = data.shape[-1] // 2
     low = max(4, half // 100)  # zero delay holds what the background left
 
-    def sharpness(fs2: float, fs3: float = 0.0) -> float:
+    def each(fs2: float, fs3: float = 0.0) -> Array:
         turn = np.exp(-1j * dispersion_phase(k, centre_rad_per_um, fs2, fs3)).astype(np.complex64)
         power = np.abs(fft.fft(data * turn, axis=-1)[..., low:half]) ** 2
-        return float(np.mean(np.sum(power**2, -1) / np.maximum(np.sum(power, -1), 1e-30) ** 2))
+        peaked = np.sum(power**2, -1) / np.maximum(np.sum(power, -1), 1e-30) ** 2
+        return np.asarray(peaked, np.float64).ravel()
+
+    def sharpness(fs2: float, fs3: float = 0.0) -> float:
+        return float(each(fs2, fs3).mean())
 
     # a step that moves the phase at the band's edge by about a radian cannot miss the peak
     band = LIGHT_UM_PER_FS * _band(k, window)
     step = min(2.0 / max((band / 2) ** 2, 1e-9), widest_fs2 / 8)
     tried = np.arange(-np.ceil(widest_fs2 / step), np.ceil(widest_fs2 / step) + 1) * step
-    found = np.array([sharpness(d) for d in tried])
-    best = int(found.argmax())
-    noise = np.median(np.abs(found - np.median(found))) * 1.4826
-    if best in (0, tried.size - 1) or found[best] < np.median(found) + 3 * noise:
+    found = np.array([each(d) for d in tried])
+    best = int(found.mean(1).argmax())
+    # sharper than the mean over the range, beyond what the best of so many tries is by chance
+    # (Student's t over the A-scans, 1 in 10,000)
+    gain = found[best] - found.mean(0)
+    if gain.size < 8:
+        needed = np.inf
+    else:
+        needed = t.isf(1e-4 / tried.size, gain.size - 1) * gain.std(ddof=1) / np.sqrt(gain.size)
+    if best in (0, tried.size - 1) or not gain.mean() > needed:
         raise FringeError(
             "No dispersion in the range makes these A-scans clearly sharper",
             found=f"sharpest at {tried[best]:.0f} fs^2 of -{widest_fs2:.0f} to {widest_fs2:.0f}",
-            mend="give A-scans with a bright surface, or a wider range",
+            mend="give 8 A-scans or more, with a bright surface, or a wider range",
         )
     fs2 = _climb(lambda d: sharpness(d), float(tried[best]), step)
     if not cubic:
@@ -113,8 +124,8 @@ def search_dispersion(
     fs3 = 0.0
     third = 3 * step / (band / 2)
     for _ in range(3):
-        fs3 = _climb(lambda t, d=fs2: sharpness(d, t), fs3, third)
-        fs2 = _climb(lambda d, t=fs3: sharpness(d, t), fs2, step / 4)
+        fs3 = _climb(lambda e, d=fs2: sharpness(d, e), fs3, third)
+        fs2 = _climb(lambda d, e=fs3: sharpness(d, e), fs2, step / 4)
     return fs2, fs3
 
 

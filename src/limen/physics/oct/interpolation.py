@@ -13,7 +13,8 @@ Array = NDArray[Any]
 
 TAPS = 8
 KAISER_BETA = 5.0
-"""With eight taps the error is under -50 dB up to 80 % of the deepest depth."""
+"""With eight taps the root mean square error is under -50 dB down to 60 % of the deepest depth,
+-26 dB at 70 %, -15 dB at 80 %."""
 
 
 def tap_weights(positions: Array, n_samples: int, taps: int = TAPS) -> tuple[Array, Array]:

@@ -33,7 +33,8 @@ class AxialMotion:
     Doppler phase ``2 k v T``. Within an A-scan, a spectrometer sees the fringe washed out by
     ``sin(k v t) / (k v t)`` over its exposure t (Yun, Tearney, de Boer and Bouma, Opt. Express 12,
     2004); a swept source sees it moved in depth by ``v k0 t / dk``, dk being what it sweeps in t
-    (ibid.), because the sample moves while k does.
+    (ibid.), because the sample moves while k does. What passes zero delay is folded back as on an
+    instrument, and so is the noise in it, which is then 3 dB stronger there than it should be.
 
     Attributes
     ----------
@@ -84,7 +85,7 @@ class AxialMotion:
         expect_drawn_for(self.axis, drawn)
         acquisition = self.acquisition
         k = acquisition.sampling.wavenumber_rad_per_um
-        n = k.size
+        n, spacing = k.size, acquisition.sampling.depth_spacing_um
 
         def change(fringes: Array, background: Array, rng: np.random.Generator, b: int) -> Changed:
             n_scans = fringes.shape[0]
@@ -105,6 +106,7 @@ class AxialMotion:
                 if noise is not None:
                     missing = np.sqrt(1 - contrast**2) * noise[a]
                     out[a] += missing * rng.standard_normal(n, dtype=np.float32)
+                    out[a] += noise[a] * _left_empty(moved_um[a] / spacing, n, rng)
                 left = min(left, float(np.abs(contrast).min()))
             between = 2 * acquisition.source.centre_rad_per_um * np.abs(np.diff(moved_um))
             warnings = (WRAPPED,) if between.max(initial=0) > np.pi else ()
@@ -118,6 +120,16 @@ class AxialMotion:
             )  # fmt: skip
 
         return change
+
+
+def _left_empty(moved_px: float, n: int, rng: np.random.Generator) -> Array:
+    """Unit white noise, of the depths alone that moving an A-scan with its noise left empty."""
+    import scipy.fft as fft
+
+    depth = np.arange(n // 2 + 1)
+    empty = depth < moved_px if moved_px > 0 else depth > n // 2 + moved_px
+    white = fft.rfft(rng.standard_normal(n, dtype=np.float32))
+    return np.asarray(fft.irfft(white * empty, n))
 
 
 def velocity_um_per_us(drawn: Drawn, at_us: Array) -> Array:
