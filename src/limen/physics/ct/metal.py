@@ -91,7 +91,11 @@ class Metal:
         return Applied(data, self._record(drawn, "resimulated", warnings, starved))
 
     def chords_mm(self, drawn: Drawn) -> Array:
-        """(views, detectors) float64: length of each ray within the rod."""
+        """(views, detectors) float64: length within the rod, the mean over each element.
+
+        In closed form: a rod's edge is sharper than a detector element is wide, and rays through
+        the middles of elements alone would alias.
+        """
         geometry = self.acquisition.geometry
         centre: Any = drawn.parameters["centre_mm"]
         x, y = centre
@@ -99,10 +103,20 @@ class Metal:
             gamma = geometry.fan_angles_rad[None]
             theta = geometry.angles_rad[:, None] + gamma
             s = geometry.source_to_centre_mm * np.sin(gamma)
+            magnification = geometry.source_to_detector_mm / geometry.source_to_centre_mm
+            width = geometry.detector_spacing_mm / magnification
         else:
             theta, s = geometry.angles_rad[:, None], geometry.offsets_mm[None]
+            width = geometry.detector_spacing_mm
         away = s - (float(x) * np.cos(theta) + float(y) * np.sin(theta))
-        return np.asarray(2 * np.sqrt(np.maximum((drawn.value / 2) ** 2 - away**2, 0)))
+        r = max(drawn.value / 2, 1e-9)
+
+        def up_to(edge: Array) -> Array:
+            t = np.clip(edge, -r, r)
+            return np.asarray(t * np.sqrt(r * r - t * t) + r * r * np.arcsin(t / r))
+
+        mean = (up_to(away + width / 2) - up_to(away - width / 2)) / width
+        return np.asarray(np.where(np.abs(away) < r + width / 2, mean, 0.0))
 
     def _change(self, lines: Array, drawn: Drawn, first: int) -> tuple[Array, float]:
         chords = self.chords_mm(drawn)

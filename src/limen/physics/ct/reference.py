@@ -5,7 +5,7 @@ to which it is more parallel, one pixel per step, with linear interpolation acro
 
 Two things rest on it: tests compare the fast projector with it, and in-silico cohorts are
 acquired with it, because the committed model belongs to exactly these bits
-(docs/decisions/0030-fast-projectors.md). For anything else use `limen.physics.ct`.
+(docs/decisions/0080-fast-projectors.md). For anything else use `limen.physics.ct`.
 
 Slices are the last axis of every array, so that one pass over the rays serves a whole slab
 and the innermost loop is a vector operation.
