@@ -152,6 +152,8 @@ class Ledger:
         """The head over all records so far, unsigned; while appending."""
         from limen.evidence.checkpoint import Checkpoint
 
+        if self._key is None:
+            self._key = self._own_key()
         return Checkpoint(self.public_key().name, self.size, self.root())
 
     def begin(self) -> None:
@@ -277,13 +279,12 @@ class Ledger:
         return key
 
     def _write_checkpoint(self) -> None:
-        from limen.evidence.checkpoint import Checkpoint, sign_note
+        from limen.evidence.checkpoint import sign_note
 
-        if self._key is None:
-            self._key = self._own_key()
-        origin = self.public_key().name
-        head = Checkpoint(origin, self.size, self.root())
-        write_atomically(self.checkpoint_path, sign_note(head.text(), origin, self._key).encode())
+        head = self.head()
+        assert self._key is not None
+        note = sign_note(head.text(), head.origin, self._key)
+        write_atomically(self.checkpoint_path, note.encode())
         sync_folder(self.folder)
         self._signed_size = self.size
         self._signed_at_s = time.monotonic()
