@@ -1,4 +1,4 @@
-"""Acquisition physics in physical units, on plain arrays: ``ct`` now; ``mr`` and ``oct`` follow.
+"""Acquisition physics in physical units, on plain arrays: ``ct``, ``mr`` and ``oct``.
 
 Nothing in this room knows of cases, files or products, so it can be used alone.
 """
