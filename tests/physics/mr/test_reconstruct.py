@@ -102,6 +102,12 @@ def test_sense_unfolds(acceleration: int, centre_lines: int, truth: Any, maps: A
     assert g.min() > 1 - 1e-9
 
 
+def test_more_pixels_than_coils_cannot_be_unfolded(truth: Any, maps: Any) -> None:
+    sampling = Cartesian(SHAPE, PIXEL_MM, equispaced_mask(SHAPE, 3))
+    with pytest.raises(AcquisitionError, match="cannot tell"):
+        sense(forward(truth, sampling, maps[:2]), sampling, maps[:2])
+
+
 def test_noise_of_sense_is_that_of_the_g_factor(maps: Any) -> None:
     """Monte Carlo: noise sd = g sqrt(R) times that of full sampling."""
     rng = np.random.default_rng(2)

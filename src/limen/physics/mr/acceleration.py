@@ -70,6 +70,8 @@ class Acceleration:
             most = ny / max(self.centre_lines, 1)
         # the outer lines of an equispaced mask may be few, whatever the centre
         most = min(ny / 2, 16) if self.mask == "equispaced" else min(most, 16.0)
+        if self.method == "sense":
+            most = min(most, float(self.acquisition.n_coils))
         whole = self.mask == "equispaced"
         highest = float(np.floor(most)) if whole else float(most)
         return Axis("mr.acceleration", "", 1.0, "higher", 1.0, max(highest, 1.0), whole)

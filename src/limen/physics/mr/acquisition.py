@@ -175,11 +175,13 @@ class Acquisition:
         sampling: Cartesian | None = None,
         method: Method | None = None,
         unshared: bool = False,
+        phase: Callable[[int], Array] | None = None,
     ) -> Report:
         """Difference insertion slice by slice.
 
-        A magnitude image is taken as a complex one of phase 0, and the magnitude of the result
-        is returned. For noise this is exact: added noise is the same in all phases.
+        A magnitude image is taken as a complex one of phase 0, or of the ``phase`` given, and the
+        magnitude of the result is returned. For noise this is exact: added noise is the same in
+        all phases.
 
         Parameters
         ----------
@@ -191,6 +193,8 @@ class Acquisition:
             Of the degraded data, where they differ.
         unshared : bool
             Whether noise that coils do not share matters (lines or coils go missing).
+        phase : callable, optional
+            Number of the slice to the (y, x) phase in rad that a magnitude image is given.
 
         Returns
         -------
@@ -226,6 +230,8 @@ class Acquisition:
         for k in range(stack.shape[2]):
             page = stack[:, :, k] if self.phase_axis == 0 else stack[:, :, k].T
             x = np.ascontiguousarray(page, dtype=wide)
+            if phase is not None and not is_complex and not signed:
+                x = np.asarray(x * np.exp(1j * phase(k)), dtype=wide)
             kspace = self.of_slice(x)
             # the round trip that measures the bias goes by the degraded method
             back = self.image_of(kspace)
@@ -269,3 +275,21 @@ def slice_generator(seed: int, slice_number: int, purpose: int = 0) -> np.random
 def measured_points(raw: Array) -> Array:
     """(ky, kx) bool: where any slice or coil of k-space (..., ky, kx) is not zero."""
     return np.asarray((raw != 0).any(axis=tuple(range(raw.ndim - 2))))
+
+
+def smooth_phase(shape: tuple[int, int], peak_rad: float, rng: np.random.Generator) -> Array:
+    """(y, x) float64 phase as main field and receiver leave it: a drawn plane and three bumps.
+
+    Bumps are 4 to 15 % of the field of view wide, as above the sinuses; the largest deviation
+    from the mean is ``peak_rad``.
+    """
+    y = ((np.arange(shape[0]) - shape[0] // 2) / shape[0])[:, None]
+    x = ((np.arange(shape[1]) - shape[1] // 2) / shape[1])[None]
+    a, b = rng.normal(0, 0.7, 2)
+    total = a * y + b * x
+    for _ in range(3):
+        cy, cx = rng.uniform(-0.3, 0.3, 2)
+        width, height = rng.uniform(0.04, 0.15), rng.choice([-1, 1]) * rng.uniform(0.5, 1)
+        total = total + height * np.exp(-((y - cy) ** 2 + (x - cx) ** 2) / (2 * width**2))
+    total = total - total.mean()
+    return np.asarray(total * (peak_rad / np.abs(total).max()))

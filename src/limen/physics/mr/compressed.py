@@ -136,6 +136,6 @@ def shrink(image: Array, weight: float, wavelet: str, levels: int, roll: tuple[i
 
 
 def _soft(values: Array, weight: float) -> Array:
-    size = np.maximum(np.abs(values), np.finfo(np.float32).tiny)
-    kept = np.maximum(1 - weight / size, 0).astype(values.real.dtype)
-    return np.asarray(values * kept)
+    size = np.abs(values)
+    kept = np.maximum(size - weight, 0) / np.maximum(size, np.finfo(np.float32).tiny)
+    return np.asarray(values * kept.astype(values.real.dtype))

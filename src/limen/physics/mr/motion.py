@@ -57,8 +57,9 @@ class _Shots:
         """(shots,) in units of the greatest distance from the shot of the centre line."""
         t = np.arange(self.shots)
         if self.course == "step":
-            # the moment is away from the centre, or next to nothing but the centre would move
-            away = (t >= rng.integers(1, self.shots)).astype(float)
+            # in the middle half of the scan: at its ends next to nothing would move
+            moment = round(self.shots * rng.uniform(0.25, 0.75))
+            away = (t >= min(max(moment, 1), self.shots - 1)).astype(float)
         elif self.course == "walk":
             away = np.cumsum(rng.standard_normal(self.shots))
         else:
@@ -91,7 +92,7 @@ class Motion(_Shots):
     order : "sequential" or "interleaved"
         Neighbouring lines in one shot, or in different ones.
     course : "step", "walk" or "breathing"
-        Once, at a drawn moment; a random walk; to and fro.
+        Once, at a drawn moment in the middle half of the scan; a random walk; to and fro.
     """
 
     @property

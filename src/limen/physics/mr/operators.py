@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 from limen.physics.mr.fourier import phases, plain_fft2
 from limen.physics.mr.pages import (
     add_conj_times,
+    conj_times,
     cores,
     share,
     sum_over_coils,
     times,
     times_phases,
+    zero_outside,
 )
 from limen.physics.mr.sampling import (
     AcquisitionError,
@@ -81,7 +83,7 @@ def forward(image: Array, sampling: Sampling, maps: Array | None = None) -> Arra
             times_phases(page, *before, result)
             times_phases(plain_fft2(result, False), *after, result)
             if mask is not None:
-                result[~mask] = 0
+                zero_outside(mask, result)
 
     share(len(results), work)
     return out
@@ -132,7 +134,7 @@ def adjoint(kspace: Array, sampling: Sampling, maps: Array | None = None) -> Arr
     def image_of(n: int, c: int, page: Array) -> Array:
         times_phases(data[n, c], *before, page)
         if mask is not None:
-            page[~mask] = 0
+            zero_outside(mask, page)
         return plain_fft2(page, True)
 
     def one_by_one(begin: int, end: int, core: int) -> None:
@@ -144,9 +146,9 @@ def adjoint(kspace: Array, sampling: Sampling, maps: Array | None = None) -> Arr
         share(len(data), one_by_one)
         return out
 
-    def add_coil(n: int, c: int, page: Array, total: Array) -> None:
+    def add_coil(n: int, c: int, page: Array, total: Array, first: bool) -> None:
         times_phases(image_of(n, c, page), *after, page)
-        add_conj_times(page, coils[c], total)
+        (conj_times if first else add_conj_times)(page, coils[c], total)
 
     sum_over_coils(images, n_coils, add_coil)
     return out

@@ -33,44 +33,52 @@ def share(n: int, work: Callable[[int, int, int], Any]) -> list[Any]:
         return [first, *(other.result() for other in others)]
 
 
+def coil_scratch(n_coils: int, shape: tuple[int, ...], dtype: Any) -> Any:
+    """(2, groups, y, x) scratch of `sum_over_coils` for work that is done again and again."""
+    return np.empty((2, min(n_coils, 8), *shape), dtype)
+
+
 def sum_over_coils(
-    images: Any, n_coils: int, add_coil: Callable[[int, int, Any, Any], None]
+    images: Any,
+    n_coils: int,
+    add_coil: Callable[[int, int, Any, Any, bool], None],
+    scratch: Any | None = None,
 ) -> None:
     """Fill each of ``images`` (slices, y, x) with the sum of what coils add to it.
 
-    ``add_coil(slice, coil, scratch, total)`` adds one coil's page. Coils are summed in groups and
-    the groups in order, whatever the number of cores and slices: results are the same bit by bit.
+    ``add_coil(slice, coil, page, total, first)`` adds one coil, or writes it where it is the
+    first; ``page`` is free to use. Coils are summed in up to 8 groups and the groups in order,
+    whatever the number of cores and slices: results are the same bit by bit.
     """
-    groups = min(n_coils, 16)
+    groups = min(n_coils, 8)
     bounds = [n_coils * g // groups for g in range(groups + 1)]
-    shape, dtype = images.shape[1:], images.dtype
 
-    def group(n: int, g: int, scratch: Any) -> Any:
-        total = np.zeros(shape, dtype)
+    def group(n: int, g: int, page: Any, total: Any) -> None:
         for c in range(bounds[g], bounds[g + 1]):
-            add_coil(n, c, scratch, total)
-        return total
+            add_coil(n, c, page, total, c == bounds[g])
 
-    def slices(begin: int, end: int, core: int) -> None:
-        scratch = np.empty(shape, dtype)
-        for n in range(begin, end):
-            images[n] = 0
-            for g in range(groups):
-                images[n] += group(n, g, scratch)
+    if len(images) >= cores() and len(images) > 1:
 
-    if len(images) >= cores():
+        def slices(begin: int, end: int, core: int) -> None:
+            pages, totals = coil_scratch(n_coils, images.shape[1:], images.dtype)
+            for n in range(begin, end):
+                for g in range(groups):
+                    group(n, g, pages[0], totals[g])
+                add_up(totals, images[n])
+
         share(len(images), slices)
         return
+    pages, totals = (
+        coil_scratch(n_coils, images.shape[1:], images.dtype) if scratch is None else scratch
+    )
     for n in range(len(images)):
 
-        def some(begin: int, end: int, core: int, n: int = n) -> list[Any]:
-            scratch = np.empty(shape, dtype)
-            return [group(n, g, scratch) for g in range(begin, end)]
+        def some(begin: int, end: int, core: int, n: int = n) -> None:
+            for g in range(begin, end):
+                group(n, g, pages[g], totals[g])
 
-        images[n] = 0
-        for part in share(groups, some):
-            for total in part:
-                images[n] += total
+        share(groups, some)
+        add_up(totals, images[n])
 
 
 # nogil: the loops run beside each other in threads
@@ -102,6 +110,37 @@ def add_conj_times(page, other, out):  # type: ignore[no-untyped-def]
             out[y, x] += complex(
                 a.real * b.real + a.imag * b.imag, a.imag * b.real - a.real * b.imag
             )
+
+
+@numba.njit(**_LOOP)
+def conj_times(page, other, out):  # type: ignore[no-untyped-def]
+    """out = page * conj(other)."""
+    for y in range(page.shape[0]):
+        for x in range(page.shape[1]):
+            a, b = page[y, x], other[y, x]
+            out[y, x] = complex(
+                a.real * b.real + a.imag * b.imag, a.imag * b.real - a.real * b.imag
+            )
+
+
+@numba.njit(**_LOOP)
+def add_up(pages, out):  # type: ignore[no-untyped-def]
+    """out = the sum of pages (groups, y, x), in order."""
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            out[y, x] = pages[0, y, x]
+        for g in range(1, pages.shape[0]):
+            for x in range(out.shape[1]):
+                out[y, x] += pages[g, y, x]
+
+
+@numba.njit(**_LOOP)
+def zero_outside(mask, out):  # type: ignore[no-untyped-def]
+    """out = 0 where the mask is False."""
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            if not mask[y, x]:
+                out[y, x] = 0
 
 
 @numba.njit(**_LOOP)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.physics.degradation import Applied, Axis, Drawn, Record, expect_drawn_for
-from limen.physics.mr.acquisition import Acquisition
+from limen.physics.mr.acquisition import Acquisition, slice_generator, smooth_phase
 from limen.physics.mr.masks import partial_fourier_mask
 from limen.physics.mr.sampling import AcquisitionError, Cartesian
 
@@ -24,12 +24,15 @@ class PartialFourier:
     ----------
     acquisition : Acquisition
     method : "homodyne" or "zero-filled"
-        A magnitude image has no phase, so homodyne reconstruction of k-space made from it is
-        better than on a scanner; its record says that k-space was made from an image.
+    phase_rad : float
+        A magnitude image has lost its phase, without which half of k-space would be enough and
+        nothing would ever be lost. It is given a drawn smooth phase with this peak, another for
+        each slice. A complex image keeps its own.
     """
 
     acquisition: Acquisition
     method: Literal["homodyne", "zero-filled"] = "homodyne"
+    phase_rad: float = 1.5
 
     def __post_init__(self) -> None:
         if self.method not in ("homodyne", "zero-filled"):
@@ -38,6 +41,10 @@ class PartialFourier:
                 found=str(self.method),
                 mend="homodyne, zero-filled",
             )
+        if not 0 <= self.phase_rad < 50:
+            raise AcquisitionError(
+                "A phase has a peak in rad, 0 or more", found=str(self.phase_rad)
+            )
 
     @property
     def axis(self) -> Axis:
@@ -45,7 +52,7 @@ class PartialFourier:
         return Axis("mr.partial_fourier", "", 1.0, "lower", min((n // 2 + 2) / n + 1e-9, 1.0), 1.0)
 
     def draw(self, value: float, seed: int) -> Drawn:
-        p: Any = {"method": self.method}
+        p: Any = {"method": self.method, "phase_rad": self.phase_rad}
         return Drawn(self.axis.name, self.axis.check(value), "", seed, p)
 
     def sampled(self, drawn: Drawn) -> Cartesian:
@@ -66,9 +73,16 @@ class PartialFourier:
     def insert(self, image: Array, drawn: Drawn) -> Applied:
         """An image (i, j[, slices]) as reconstructed from one side of k-space."""
         sampling = self.sampled(drawn)
+        peak: Any = drawn.parameters["phase_rad"]
+
+        def phase(k: int) -> Array:
+            rng = slice_generator(drawn.seed, k, 2)
+            return smooth_phase(self.acquisition.shape, peak, rng)
+
         data, warnings, measured = self.acquisition.insert(
-            image, drawn, self.axis, lambda kspace, _: kspace, sampling, self.method, unshared=True
-        )
+            image, drawn, self.axis, lambda kspace, _: kspace, sampling, self.method,
+            unshared=True, phase=phase,
+        )  # fmt: skip
         return Applied(
             data, Record(drawn, 1.0, "mr.partial_fourier/1", "resimulated", warnings, measured)
         )

@@ -11,7 +11,15 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from limen.physics.mr.operators import adjoint, forward
-from limen.physics.mr.pages import _LOOP, add_conj_times, sum_over_coils, times, vdot
+from limen.physics.mr.pages import (
+    _LOOP,
+    add_conj_times,
+    coil_scratch,
+    conj_times,
+    sum_over_coils,
+    times,
+    vdot,
+)
 from limen.physics.mr.sampling import (
     AcquisitionError,
     Cartesian,
@@ -108,14 +116,16 @@ def normal_operator(sampling: Sampling, maps: Array) -> Normal:
         times(k, kept, k)
         return np.asarray(scipy.fft.ifft2(k, norm="forward", overwrite_x=True, workers=1))
 
+    scratch = coil_scratch(n_coils, shape, maps.dtype)
+
     def normal(page: Array) -> Array:
         out = np.empty((1, *shape), maps.dtype)
 
-        def add_coil(n: int, c: int, scratch: Array, total: Array) -> None:
-            times(page, maps[c], scratch)
-            add_conj_times(there_and_back(scratch), maps[c], total)
+        def add_coil(n: int, c: int, own: Array, total: Array, first: bool) -> None:
+            times(page, maps[c], own)
+            (conj_times if first else add_conj_times)(there_and_back(own), maps[c], total)
 
-        sum_over_coils(out, n_coils, add_coil)
+        sum_over_coils(out, n_coils, add_coil, scratch)
         return np.asarray(out[0])
 
     return normal

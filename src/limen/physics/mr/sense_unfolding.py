@@ -50,6 +50,12 @@ def sense(kspace: Array, sampling: Cartesian, maps: Array) -> tuple[Array, Array
             found=f"{n} lines, R = {step}",
             mend="use cg_sense",
         )
+    if step > len(maps):
+        raise AcquisitionError(
+            "So few coils cannot tell so many folded pixels apart",
+            found=f"R = {step}, {len(maps)} coils",
+            mend="accelerate less, or use cg_sense with regularisation",
+        )
     kept = np.zeros_like(kspace)
     kept[..., first::step, :] = kspace[..., first::step, :]
     folded = to_image(kept)[..., : n // step, :]  # (..., coils, n / R, x)

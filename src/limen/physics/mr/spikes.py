@@ -31,7 +31,7 @@ class Spikes:
     """
 
     acquisition: Acquisition
-    magnitude: float = 0.5
+    magnitude: float = 0.1
 
     def __post_init__(self) -> None:
         if not 0 < self.magnitude <= 10:
