@@ -17,6 +17,7 @@ SCRIPTS = (
     "measures.py",
     "leakage.py",
     "bootstrap.py",
+    "physics_mr.py",
     "demo.py",
     "evidence.py",
     "physics_oct.py",
