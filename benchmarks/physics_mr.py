@@ -89,13 +89,19 @@ def _cg_sense(rows: list[Row], maps: Any, image: Any) -> None:
         def ours(y: Any = y, sampling: Any = sampling) -> Any:
             return cg_sense(y, sampling, maps, ITERATIONS)
 
-        def ffts(y: Any = y, axes: Any = axes) -> None:
+        def ffts(y: Any = y, axes: tuple[int, ...] = axes) -> None:
             data = np.array(y)
+            # the first image, A^H y, is one of them
+            scipy.fft.ifft2(data, workers=cores)
             for _ in range(ITERATIONS):
                 data = scipy.fft.fftn(data, axes=axes, overwrite_x=True, workers=cores)
                 data = scipy.fft.ifftn(data, axes=axes, overwrite_x=True, workers=cores)
 
-        times = _alternating({"ours": ours, "theirs": theirs, "ffts": ffts}, 5)
+        def both_axes() -> None:
+            ffts(axes=(-2, -1))
+
+        works = {"ours": ours, "theirs": theirs, "ffts": ffts, "2-D": both_axes}
+        times = _alternating(works, 12)
         a, b = ours(), theirs()
         apart = float(np.linalg.norm(a - b) / np.linalg.norm(b))
         label = f"CG-SENSE, {COILS} coils {N} x {N}, {ITERATIONS} iterations, {name}"
@@ -104,9 +110,15 @@ def _cg_sense(rows: list[Row], maps: Any, image: Any) -> None:
                 times["theirs"] >= 2.5 * times["ours"])
         )  # fmt: skip
         rows.append(
-            Row("  beside its own FFTs", times["ours"], "s", "scipy.fft alone", times["ffts"],
-                "<= 1.5 x", times["ours"] <= 1.5 * times["ffts"])
+            Row("  beside the 2-D FFTs of its iterations", times["ours"], "s", "scipy.fft alone",
+                times["2-D"], "<= 1.5 x", times["ours"] <= 1.5 * times["2-D"])
         )  # fmt: skip
+        if len(axes) == 1:
+            rows.append(
+                Row("  beside the FFTs it makes, which are along y only", times["ours"], "s",
+                    "scipy.fft alone", times["ffts"], "<= 1.5 x",
+                    times["ours"] <= 1.5 * times["ffts"])
+            )  # fmt: skip
         rows.append(
             Row("  difference to sigpy's image", apart, "", target="< 1e-3", holds=apart < 1e-3)
         )

@@ -8,8 +8,10 @@ compiled loops give up the interpreter's lock.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import cache
 from typing import Any
 
 import numba
@@ -22,15 +24,27 @@ def cores() -> int:
 
 
 def share(n: int, work: Callable[[int, int, int], Any]) -> list[Any]:
-    """``work(begin, end, core)`` on contiguous parts of range(n), one for each core."""
+    """``work(begin, end, core)`` on contiguous parts of range(n), one for each core.
+
+    ``work`` must not call `share` itself: it would wait for a thread that waits for it.
+    """
     parts = max(1, min(cores(), n))
     bounds = [n * c // parts for c in range(parts + 1)]
     if parts == 1:
         return [work(0, n, 0)]
-    with ThreadPoolExecutor(parts - 1) as pool:
-        others = [pool.submit(work, bounds[c], bounds[c + 1], c) for c in range(1, parts)]
+    pool = _threads(os.getpid(), parts - 1)
+    others = [pool.submit(work, bounds[c], bounds[c + 1], c) for c in range(1, parts)]
+    try:
         first = work(bounds[0], bounds[1], 0)
-        return [first, *(other.result() for other in others)]
+    finally:
+        wait(others)
+    return [first, *(other.result() for other in others)]
+
+
+@cache
+def _threads(process: int, n: int) -> ThreadPoolExecutor:
+    """Threads kept for the next call; a forked process has none of its parent's."""
+    return ThreadPoolExecutor(n, thread_name_prefix=f"limen-mr-{process}")
 
 
 def coil_scratch(n_coils: int, shape: tuple[int, ...], dtype: Any) -> Any:
