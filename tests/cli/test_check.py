@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import cli_builders
 import nibabel as nib
 import numpy as np
 import onnx
@@ -37,28 +38,11 @@ def mask(value: int = 1) -> np.ndarray:
     return values
 
 
-DECLARATION = """\
-limen: 1
-product:
-  name: p
-  version: 0.1.0
-  intended_use:
-    statement: Marks lesions on CT for review by a radiologist.
-    user: radiologist
-    population: {age_years: [18, 99]}
-    modality: CT
-    anatomy: chest
-    situation: serious
-    outputs: [mark]
-task: {kind: lesion-detection, labels: {lesion: 1}}
-criteria:
-  - {measure: missed_lesions, at_most: 0}
-risk: {failure_rate: 0.5, confidence: 0.6}
-data:
-  - {name: dev, path: data/dev, use: development, approval: a.yaml}
-  - {name: val, path: data/val, use: validation, approval: a.yaml}
-model: {predictions: preds}
-"""
+DECLARATION = cli_builders.DECLARATION.replace(
+    "  - {name: val, path: data,",
+    "  - {name: dev, path: data/dev, use: development, approval: a.yaml}\n"
+    "  - {name: val, path: data/val,",
+)
 
 
 @pytest.fixture

@@ -6,9 +6,8 @@ import json
 import shutil
 from pathlib import Path
 
-import nibabel as nib
-import numpy as np
 import pytest
+from cli_builders import write_product
 from typer.testing import CliRunner
 
 import limen
@@ -16,27 +15,6 @@ from limen.cli.app import app
 from limen.evidence import Store
 from limen.evidence.ledger import LedgerAltered
 
-DECLARATION = """\
-limen: 1
-product:
-  name: p
-  version: 0.1.0
-  intended_use:
-    statement: Marks lesions on CT for review by a radiologist.
-    user: radiologist
-    population: {age_years: [18, 99]}
-    modality: CT
-    anatomy: chest
-    situation: serious
-    outputs: [mark]
-task: {kind: lesion-detection, labels: {lesion: 1}}
-criteria:
-  - {measure: missed_lesions, at_most: 0}
-risk: {failure_rate: 0.5, confidence: 0.6}
-data:
-  - {name: val, path: data, use: validation, approval: a.yaml}
-model: {predictions: preds}
-"""
 PASS = {"LIMEN_PASSPHRASE": "correct horse battery"}
 
 
@@ -44,17 +22,7 @@ PASS = {"LIMEN_PASSPHRASE": "correct horse battery"}
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A product that was run, and three keys on its roster."""
     top = tmp_path_factory.mktemp("evidence")
-    folder = top / "product"
-    for n in range(2):
-        image = np.random.default_rng(n).normal(0, 100, (20, 18, 10)).astype(np.float32)
-        mask = np.zeros(image.shape, np.uint8)
-        mask[5:8, 5:8, 2:4] = 1
-        for part, values in (("data/images", image), ("data/references", mask), ("preds", mask)):
-            path = folder / part / f"case{n}.nii.gz"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            nib.save(nib.Nifti1Image(values, np.diag([-1.0, -1.0, 2.0, 1.0])), path)
-    (folder / "a.yaml").write_text("kind: phantom\n")
-    (folder / "limen.yaml").write_text(DECLARATION)
+    folder = write_product(top / "product", 2)
     limen.run(limen.load(folder), workers=1)
     for name, role in (("q", "quality"), ("d", "developer"), ("c", "clinician")):
         assert say("keys", "new", top / f"{name}.pem")[0] == 0

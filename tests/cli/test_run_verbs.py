@@ -7,52 +7,18 @@ import json
 import sys
 from pathlib import Path
 
-import nibabel as nib
-import numpy as np
 import pytest
+from cli_builders import write_product
 from typer.testing import CliRunner
 
 from limen.cli import app as command_line
 from limen.cli.app import app
 
-DECLARATION = """\
-limen: 1
-product:
-  name: p
-  version: 0.1.0
-  intended_use:
-    statement: Marks lesions on CT for review by a radiologist.
-    user: radiologist
-    population: {age_years: [18, 99]}
-    modality: CT
-    anatomy: chest
-    situation: serious
-    outputs: [mark]
-task: {kind: lesion-detection, labels: {lesion: 1}}
-criteria:
-  - {measure: missed_lesions, at_most: 0}
-risk: {failure_rate: 0.5, confidence: 0.6}
-data:
-  - {name: val, path: data, use: validation, approval: a.yaml}
-model: {predictions: preds}
-"""
-
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Three cases whose predictions are their references."""
-    here = tmp_path / "product"
-    for n in range(3):
-        image = np.random.default_rng(n).normal(0, 100, (20, 18, 10)).astype(np.float32)
-        mask = np.zeros(image.shape, np.uint8)
-        mask[5:8, 5:8, 2:4] = 1
-        for part, values in (("data/images", image), ("data/references", mask), ("preds", mask)):
-            path = here / part / f"case{n}.nii.gz"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            nib.save(nib.Nifti1Image(values, np.diag([-1.0, -1.0, 2.0, 1.0])), path)
-    (here / "a.yaml").write_text("kind: phantom\n")
-    (here / "limen.yaml").write_text(DECLARATION)
-    return here
+    return write_product(tmp_path / "product", 3)
 
 
 def say(verb: str, folder: Path, *more: str) -> tuple[int, str]:
