@@ -182,11 +182,11 @@ def add_member(
     """Put a member on the roster, signed by quality; the first is quality itself."""
     from limen.evidence import Store
     from limen.evidence.keys import read_public
-    from limen.evidence.roster import Member, Roster, add_roster, roster_at, roster_entries
+    from limen.evidence.roster import Member, Roster, add_roster, roster_now
 
     member = Member(name, role, read_public(public))  # type: ignore[arg-type]
     store = Store(_state_folder(folder))
-    before = roster_at(roster_entries(store.history(), store.get)) or Roster()
+    before = roster_now(store) or Roster()
     roster = before.with_member(member)
     private = _open_key(key)
     with store.writing():
@@ -203,10 +203,10 @@ def revoke(
 ) -> None:
     """Let a key's later signatures not count; what it signed before still does."""
     from limen.evidence import Store
-    from limen.evidence.roster import Roster, add_roster, roster_at, roster_entries
+    from limen.evidence.roster import Roster, add_roster, roster_now
 
     store = Store(_state_folder(folder))
-    before = roster_at(roster_entries(store.history(), store.get)) or Roster()
+    before = roster_now(store) or Roster()
     roster = before.with_revoked(name, why)
     private = _open_key(key)
     with store.writing():
@@ -219,10 +219,10 @@ def list_members(folder: Folder = Path(), as_json: Json = False) -> None:
     """The roster in force."""
     from limen.evidence import Store
     from limen.evidence.keys import key_id
-    from limen.evidence.roster import Roster, roster_at, roster_entries
+    from limen.evidence.roster import Roster, roster_now
 
     store = Store(_state_folder(folder))
-    roster = roster_at(roster_entries(store.history(), store.get)) or Roster()
+    roster = roster_now(store) or Roster()
     rows = [
         {"name": m.name, "role": m.role, "key": key_id(m.public), "revoked": m.revoked}
         for m in roster.members

@@ -209,6 +209,11 @@ def roster_at(entries: Iterable[RosterEntry], index: int | None = None) -> Roste
     return held[-1] if held else None
 
 
+def roster_now(store: Store) -> Roster | None:
+    """The roster in force in a store's ledger."""
+    return roster_at(roster_entries(store.history(), store.get))
+
+
 def add_roster(store: Store, roster: Roster, key: Ed25519PrivateKey) -> Record:
     """Sign a roster and put it into the ledger, inside ``store.writing()``.
 

@@ -27,6 +27,7 @@ from limen.evidence.roster import (
     member_of,
     roster_at,
     roster_entries,
+    roster_now,
 )
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def sign_result(
             found=digest[:12],
             mend="sign a result that `limen status` lists as fresh",
         )
-    roster = roster_at(roster_entries(store.history(), store.get))
+    roster = roster_now(store)
     if roster is None:
         raise RosterError(
             "there is no roster yet, so that no signature would count",
