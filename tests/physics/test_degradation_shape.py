@@ -34,6 +34,12 @@ def test_values_that_do_not_exist(value: float) -> None:
         DOSE.check(value)
 
 
+def test_a_condition_is_drawn_in_the_unit_of_its_axis() -> None:
+    assert VIEWS.draw(60, 7, {"first": 3}) == Drawn("ct.views", 60.0, "views", 7, {"first": 3})
+    with pytest.raises(ConditionError, match="No such condition"):
+        VIEWS.draw(0, 7)
+
+
 def test_halves_of_views_do_not_exist() -> None:
     with pytest.raises(ConditionError, match="a whole number from 1 to 984 views"):
         VIEWS.check(60.5)

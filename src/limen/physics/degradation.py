@@ -7,8 +7,8 @@ parameters is apart from applying them, so that a run can be recorded, replayed 
     applied = degradation.apply(raw, drawn)           # deterministic
     applied = degradation.insert(image, drawn)        # where there is only an image
 
-`Degradation` is a protocol: CT, MR and OCT each write plain frozen dataclasses that have this
-shape, and nothing is inherited.
+`Degradation` is a protocol: CT, MR and OCT each write frozen dataclasses that have this shape. Only
+OCT's share code by inheritance (`ThroughFringes`), because all of them act in the same way.
 """
 
 from __future__ import annotations
@@ -71,6 +71,12 @@ class Axis:
                 mend=f"give {kind}from {self.lowest:g} to {self.highest:g} {self.unit}".strip(),
             )
         return number
+
+    def draw(
+        self, value: float, seed: int, parameters: Mapping[str, Parameter] | None = None
+    ) -> Drawn:
+        """A condition on this axis, with what is random about it; raises as `check`."""
+        return Drawn(self.name, self.check(value), self.unit, seed, parameters or {})
 
     def is_nominal(self, value: float) -> bool:
         return value == self.nominal

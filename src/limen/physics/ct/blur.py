@@ -48,7 +48,7 @@ class Softening:
 
     def draw(self, value: float, seed: int) -> Drawn:
         """Nothing is random."""
-        return Drawn(self.axis.name, self.axis.check(value), "mm", seed)
+        return self.axis.draw(value, seed)
 
     def apply(self, raw: Array, drawn: Drawn) -> Applied:
         """Line integrals (views, detectors[, slices])."""

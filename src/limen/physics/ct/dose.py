@@ -43,7 +43,7 @@ class Dose:
         return Axis("ct.dose", "", nominal=1.0, worse="lower", lowest=1e-6, highest=1.0)
 
     def draw(self, value: float, seed: int) -> Drawn:
-        return Drawn(self.axis.name, self.axis.check(value), "", seed)
+        return self.axis.draw(value, seed)
 
     def apply(self, raw: Array, drawn: Drawn) -> Applied:
         """Line integrals (views, detectors[, slices]) at the fraction of dose."""

@@ -135,9 +135,7 @@ class FanGeometry:
     @property
     def detector_positions_mm(self) -> Array:
         """(n_detectors,) float64: along the detector from the central ray."""
-        middle = (self.n_detectors - 1) / 2
-        along = (np.arange(self.n_detectors) - middle) * self.detector_spacing_mm
-        return along + self.detector_offset_mm
+        return _detector_positions(self)
 
     @property
     def fan_angles_rad(self) -> Array:
@@ -234,9 +232,7 @@ class ConeGeometry:
     @property
     def detector_positions_mm(self) -> Array:
         """(n_detectors,) float64."""
-        middle = (self.n_detectors - 1) / 2
-        along = (np.arange(self.n_detectors) - middle) * self.detector_spacing_mm
-        return along + self.detector_offset_mm
+        return _detector_positions(self)
 
     @property
     def fan_angles_rad(self) -> Array:
@@ -300,6 +296,12 @@ def require_views(geometry: Geometry, field_of_view_mm: float, share: float = 0.
             found=f"{have} views",
             mend=f"acquire at least {needed}, or state a smaller field of view",
         )
+
+
+def _detector_positions(geometry: FanGeometry | ConeGeometry) -> Array:
+    middle = (geometry.n_detectors - 1) / 2
+    along = (np.arange(geometry.n_detectors) - middle) * geometry.detector_spacing_mm
+    return along + geometry.detector_offset_mm
 
 
 def _fan_angles(positions_mm: Array, geometry: FanGeometry | ConeGeometry) -> Array:

@@ -56,7 +56,7 @@ class BeamHardening:
     def draw(self, value: float, seed: int) -> Drawn:
         """Nothing is random."""
         parameters = {"voltage_kv": self.beam.voltage_kv}
-        return Drawn(self.axis.name, self.axis.check(value), "", seed, parameters)
+        return self.axis.draw(value, seed, parameters)
 
     def apply(self, raw: Array, drawn: Drawn) -> Applied:
         """Line integrals (views, detectors[, slices]) with the error of water."""

@@ -63,7 +63,7 @@ class Metal:
             "centre_mm": centre,
             "voltage_kv": self.beam.voltage_kv,
         }
-        return Drawn(self.axis.name, self.axis.check(value), "mm", seed, parameters)
+        return self.axis.draw(value, seed, parameters)
 
     def apply(self, raw: Array, drawn: Drawn) -> Applied:
         """Line integrals (views, detectors[, slices]) with the rod."""

@@ -64,7 +64,7 @@ class Motion:
         if self.course == "breathing":
             parameters["cycles"] = float(rng.uniform(0.2, 1.0))
             parameters["phase"] = float(rng.uniform(0, 1))
-        return Drawn(self.axis.name, self.axis.check(value), "mm", seed, parameters)
+        return self.axis.draw(value, seed, parameters)
 
     def course_mm(self, drawn: Drawn) -> Array:
         """(views, 2) float64: displacement along x and y at each view."""

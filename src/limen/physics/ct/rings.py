@@ -35,7 +35,7 @@ class Rings:
         return Axis("ct.rings", "", nominal=0.0, worse="higher", lowest=0.0, highest=0.2)
 
     def draw(self, value: float, seed: int) -> Drawn:
-        return Drawn(self.axis.name, self.axis.check(value), "", seed)
+        return self.axis.draw(value, seed)
 
     def gains(self, drawn: Drawn, first: int, n_slices: int) -> Array:
         """(detectors, slices) float64: g; normal, kept within 4 standard deviations."""

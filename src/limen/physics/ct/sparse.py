@@ -39,7 +39,7 @@ class Views:
         return Axis("ct.views", "views", n, "lower", lowest=1, highest=n, whole=True)
 
     def draw(self, value: float, seed: int) -> Drawn:
-        return Drawn(self.axis.name, self.axis.check(value), "views", seed)
+        return self.axis.draw(value, seed)
 
     def degraded_acquisition(self, drawn: Drawn) -> Acquisition:
         """The acquisition that reconstructs what `apply` gives."""
@@ -65,10 +65,7 @@ class Views:
         """An image in HU, (x, y[, slices]), with the streaks of fewer views."""
         expect_drawn_for(self.axis, drawn)
         fewer = self.degraded_acquisition(drawn)
-        data, warnings = self.acquisition.insert(
-            image, drawn, self.axis, lambda lines, _: lines, fewer, fewer
-        )
-        return Applied(data, _record(drawn, self.axis, "resimulated", warnings))
+        return _insert(image, drawn, self.axis, self.acquisition, fewer)
 
 
 @dataclass(frozen=True)
@@ -95,7 +92,7 @@ class Arc:
         value = self.axis.check(value)
         n = self.acquisition.geometry.n_views
         first = int(np.random.default_rng(seed).integers(0, n - self._kept(value) + 1))
-        return Drawn(self.axis.name, value, "deg", seed, {"first_view": first})
+        return self.axis.draw(value, seed, {"first_view": first})
 
     def _kept(self, value: float) -> int:
         return max(1, round(value / 180 * self.acquisition.geometry.n_views))
@@ -122,10 +119,15 @@ class Arc:
         """An image in HU, (x, y[, slices]), with the missing wedge."""
         expect_drawn_for(self.axis, drawn)
         part = self.degraded_acquisition(drawn)
-        data, warnings = self.acquisition.insert(
-            image, drawn, self.axis, lambda lines, _: lines, part, part
-        )
-        return Applied(data, _record(drawn, self.axis, "resimulated", warnings))
+        return _insert(image, drawn, self.axis, self.acquisition, part)
+
+
+def _insert(
+    image: Array, drawn: Drawn, axis: Axis, whole: Acquisition, part: Acquisition
+) -> Applied:
+    """The image as it would be of the views of ``part`` alone."""
+    data, warnings = whole.insert(image, drawn, axis, lambda lines, _: lines, part, part)
+    return Applied(data, _record(drawn, axis, "resimulated", warnings))
 
 
 def _record(drawn: Drawn, axis: Axis, origin: Any, warnings: tuple[str, ...]) -> Record:

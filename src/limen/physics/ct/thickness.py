@@ -49,7 +49,7 @@ class SliceThickness:
 
     def draw(self, value: float, seed: int) -> Drawn:
         """Nothing is random."""
-        return Drawn(self.axis.name, self.axis.check(value), "mm", seed)
+        return self.axis.draw(value, seed)
 
     def apply(self, raw: Array, drawn: Drawn) -> Applied:
         """(views, detectors, slices) line integrals of thicker slices."""

@@ -87,7 +87,7 @@ class Acceleration:
             parameters["first_line"] = int(rng.integers(0, int(value)))
         else:
             parameters["mask_seed"] = int(rng.integers(0, 2**31))
-        return Drawn(self.axis.name, value, "", seed, parameters)
+        return self.axis.draw(value, seed, parameters)
 
     def sampled(self, drawn: Drawn) -> Cartesian:
         """The sampling of the accelerated data, with its mask."""

@@ -43,7 +43,7 @@ class BiasField:
         """Coefficients of y, x, y^2, yx, x^2."""
         c = np.random.default_rng(seed).standard_normal(5)
         p: Any = {"coefficients": tuple(float(v) for v in c)}
-        return Drawn(self.axis.name, self.axis.check(value), "", seed, p)
+        return self.axis.draw(value, seed, p)
 
     def field(self, drawn: Drawn) -> Array:
         """(y, x) float64: b, from 1 - value to 1."""

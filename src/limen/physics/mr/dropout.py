@@ -47,7 +47,7 @@ class CoilDropout:
         order = np.random.default_rng(seed).permutation(self.acquisition.n_coils)
         value = self.axis.check(value)
         lost = tuple(int(c) for c in order[: int(value)])
-        return Drawn(self.axis.name, value, "coils", seed, {"lost": lost})
+        return self.axis.draw(value, seed, {"lost": lost})
 
     def apply(self, raw: Array, drawn: Drawn) -> Applied:
         """K-space ([slices,] coils, ky, kx) with silent coils."""

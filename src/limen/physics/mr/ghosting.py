@@ -64,7 +64,7 @@ class Ghosting:
         phase = float(np.random.default_rng(seed).uniform(0, 2 * np.pi))
         p: Any = {"period_lines": self.period_lines, "kind": self.kind,
                   "phase_rad": 0.0 if self.period_lines == 2 else phase}  # fmt: skip
-        return Drawn(self.axis.name, self.axis.check(value), "", seed, p)
+        return self.axis.draw(value, seed, p)
 
     def modulation(self, drawn: Drawn) -> Array:
         """(lines,) complex128 factors."""

@@ -106,7 +106,7 @@ class Motion(_Shots):
         rng = np.random.default_rng(seed)
         direction = float(rng.uniform(0, 2 * np.pi))
         p = _parameters(self, self._course(rng), direction_rad=direction)
-        return Drawn(self.axis.name, self.axis.check(value), "mm", seed, p)
+        return self.axis.draw(value, seed, p)
 
     def places_mm(self, drawn: Drawn) -> Array:
         """(shots, 2) float64: displacement along y and x in each shot."""
@@ -153,7 +153,7 @@ class Rotation(_Shots):
         rng = np.random.default_rng(seed)
         sense = int(rng.choice([-1, 1]))
         p = _parameters(self, sense * self._course(rng))
-        return Drawn(self.axis.name, self.axis.check(value), "deg", seed, p)
+        return self.axis.draw(value, seed, p)
 
     def angles_deg(self, drawn: Drawn) -> Array:
         """(shots,) float64; positive turns y towards x."""

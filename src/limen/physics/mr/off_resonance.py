@@ -75,7 +75,7 @@ class OffResonance:
         if self.field == "local":
             p["centre"] = tuple(float(c) for c in rng.uniform(-0.2, 0.2, 2))
             p["width"] = float(rng.uniform(0.08, 0.2))
-        return Drawn(self.axis.name, self.axis.check(value), "Hz", seed, p)
+        return self.axis.draw(value, seed, p)
 
     def field_hz(self, drawn: Drawn) -> Array:
         """(y, x) float64 map of the off-resonance."""

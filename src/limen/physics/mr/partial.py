@@ -53,7 +53,7 @@ class PartialFourier:
 
     def draw(self, value: float, seed: int) -> Drawn:
         p: Any = {"method": self.method, "phase_rad": self.phase_rad}
-        return Drawn(self.axis.name, self.axis.check(value), "", seed, p)
+        return self.axis.draw(value, seed, p)
 
     def sampled(self, drawn: Drawn) -> Cartesian:
         """The sampling of the partial data, with its mask."""

@@ -41,7 +41,7 @@ class SignalToNoise:
         return Axis("mr.snr", "", nominal=1.0, worse="lower", lowest=0.01, highest=1.0)
 
     def draw(self, value: float, seed: int) -> Drawn:
-        return Drawn(self.axis.name, self.axis.check(value), "", seed)
+        return self.axis.draw(value, seed)
 
     def apply(self, raw: Array, drawn: Drawn) -> Applied:
         """K-space ([[slices,] coils,] ky, kx), prewhitened, with more noise where measured."""
@@ -70,7 +70,7 @@ class Averages:
         return Axis("mr.averages", "averages", n, "lower", lowest=1, highest=n, whole=True)
 
     def draw(self, value: float, seed: int) -> Drawn:
-        return Drawn(self.axis.name, self.axis.check(value), "averages", seed)
+        return self.axis.draw(value, seed)
 
     def apply(self, raw: Array, drawn: Drawn) -> Applied:
         """K-space ([[slices,] coils,] ky, kx) as of fewer averages."""
@@ -108,7 +108,7 @@ class FieldStrength:
         return Axis("mr.field", "T", field, "lower", lowest=min(0.2, field), highest=field)
 
     def draw(self, value: float, seed: int) -> Drawn:
-        return Drawn(self.axis.name, self.axis.check(value), "T", seed)
+        return self.axis.draw(value, seed)
 
     def apply(self, raw: Array, drawn: Drawn) -> Applied:
         """K-space ([[slices,] coils,] ky, kx) with the noise of a weaker magnet."""

@@ -47,7 +47,7 @@ class Spikes:
     def draw(self, value: float, seed: int) -> Drawn:
         """Places and phases are drawn for each slice from the seed, see `places`."""
         p: Any = {"magnitude": self.magnitude}
-        return Drawn(self.axis.name, self.axis.check(value), "spikes", seed, p)
+        return self.axis.draw(value, seed, p)
 
     def places(self, drawn: Drawn, slice_number: int, measured: Array | None = None) -> Array:
         """(spikes, 2) int: line and sample of each spike, among the ``measured`` points."""

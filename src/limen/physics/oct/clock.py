@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.physics.degradation import Applied, Axis, Drawn, expect_drawn_for
+from limen.physics.degradation import Axis, Drawn, expect_drawn_for
 from limen.physics.oct.acquisition import Acquisition
-from limen.physics.oct.insertion import Changed, apply_to_fringes, insert_in_image
+from limen.physics.oct.insertion import Changed, ThroughFringes
 from limen.physics.oct.interpolation import interpolate
 
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class KClockError:
+class KClockError(ThroughFringes):
     """A slow error of the k-clock, or of a spectrometer's wavelength calibration.
 
     Sample m is taken where m + e(m) should be; e is a sum of Legendre polynomials over the
@@ -37,6 +37,7 @@ class KClockError:
     acquisition: Acquisition
     orders: tuple[int, ...] = (2, 3, 4, 5)
     window: str = "hann"
+    method: ClassVar[str] = "oct.k_clock/1"
 
     @property
     def axis(self) -> Axis:
@@ -46,23 +47,10 @@ class KClockError:
         rng = np.random.Generator(np.random.SFC64(seed))
         shares = rng.standard_normal(len(self.orders))
         shares /= np.linalg.norm(shares)
-        return Drawn(
-            self.axis.name, self.axis.check(value), "samples", seed,
+        return self.axis.draw(
+            value, seed,
             {"orders": tuple(float(o) for o in self.orders),
              "shares": tuple(float(s) for s in shares)},
-        )  # fmt: skip
-
-    def apply(self, raw: Array, drawn: Drawn) -> Applied:
-        """Raw fringes (..., A-scans, samples)."""
-        return apply_to_fringes(
-            raw, drawn, self.axis, self.acquisition, "oct.k_clock/1", self._change(drawn)
-        )
-
-    def insert(self, image: Array, drawn: Drawn) -> Applied:
-        """An image in dB (..., A-scans, depths)."""
-        return insert_in_image(
-            image, drawn, self.axis, self.acquisition, "oct.k_clock/1", self._change(drawn),
-            self.window,
         )  # fmt: skip
 
     def _change(self, drawn: Drawn) -> Any:

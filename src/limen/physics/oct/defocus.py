@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.physics.degradation import Applied, Axis, Drawn, expect_drawn_for
+from limen.physics.degradation import Axis, Drawn, expect_drawn_for
 from limen.physics.oct.acquisition import Acquisition
 from limen.physics.oct.insertion import (
     FADED,
     Changed,
-    apply_to_fringes,
+    ThroughFringes,
     field_of_fringes,
     fringes_of_field,
-    insert_in_image,
     noise_of,
 )
 from limen.physics.oct.interpolation import smooth
@@ -27,7 +26,7 @@ BRIGHTENED = "tissue that the focus moved to became brighter, and the noise in i
 
 
 @dataclass(frozen=True)
-class Defocus:
+class Defocus(ThroughFringes):
     """The focus moved deeper by an optical distance, for a Gaussian beam and a single-mode fibre.
 
     Light goes out and comes back through the same mode, so that the lateral transfer at the
@@ -43,33 +42,21 @@ class Defocus:
     Attributes
     ----------
     acquisition : Acquisition
-        With its optics: waist, focus, distance between A-scans.
+        With its optics: waist, focus, distance between A-scans, which lie evenly along a line.
     window : str
         Of the image's reconstruction.
     """
 
     acquisition: Acquisition
     window: str = "hann"
+    method: ClassVar[str] = "oct.defocus/1"
 
     @property
     def axis(self) -> Axis:
         return Axis("oct.defocus", "um", nominal=0.0, worse="higher", lowest=0.0, highest=5000.0)
 
     def draw(self, value: float, seed: int) -> Drawn:
-        return Drawn(self.axis.name, self.axis.check(value), "um", seed)
-
-    def apply(self, raw: Array, drawn: Drawn) -> Applied:
-        """Raw fringes (..., A-scans, samples), A-scans evenly along a line."""
-        return apply_to_fringes(
-            raw, drawn, self.axis, self.acquisition, "oct.defocus/1", self._change(drawn)
-        )
-
-    def insert(self, image: Array, drawn: Drawn) -> Applied:
-        """An image in dB (..., A-scans, depths)."""
-        return insert_in_image(
-            image, drawn, self.axis, self.acquisition, "oct.defocus/1", self._change(drawn),
-            self.window,
-        )  # fmt: skip
+        return self.axis.draw(value, seed)
 
     def _change(self, drawn: Drawn) -> Any:
         expect_drawn_for(self.axis, drawn)

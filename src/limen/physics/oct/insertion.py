@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -141,6 +142,35 @@ def insert_in_image(
     return Applied(
         data, Record(drawn, axis.nominal, method, "resimulated", notes.warnings, notes.measured)
     )
+
+
+class ThroughFringes(ABC):
+    """How OCT's degradations apply: on raw fringes as they are, on an image through fringes made
+    from it. What each one changes is its ``_change``."""
+
+    acquisition: Acquisition
+    window: str
+    method: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def axis(self) -> Axis: ...
+
+    @abstractmethod
+    def _change(self, drawn: Drawn) -> Change: ...
+
+    def apply(self, raw: Array, drawn: Drawn) -> Applied:
+        """Raw fringes (..., A-scans, samples)."""
+        return apply_to_fringes(
+            raw, drawn, self.axis, self.acquisition, self.method, self._change(drawn)
+        )
+
+    def insert(self, image: Array, drawn: Drawn) -> Applied:
+        """An image in dB (..., A-scans, depths)."""
+        return insert_in_image(
+            image, drawn, self.axis, self.acquisition, self.method, self._change(drawn),
+            self.window,
+        )  # fmt: skip
 
 
 def background_counts(acquisition: Acquisition) -> Array:

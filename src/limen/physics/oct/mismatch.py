@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.physics.degradation import Applied, Axis, Drawn, expect_drawn_for
+from limen.physics.degradation import Axis, Drawn, expect_drawn_for
 from limen.physics.oct.acquisition import Acquisition
 from limen.physics.oct.dispersion import dispersion_broadening, dispersion_phase
 from limen.physics.oct.insertion import (
     Changed,
-    apply_to_fringes,
-    insert_in_image,
+    ThroughFringes,
     positive_depths,
 )
 
@@ -22,7 +21,7 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class DispersionMismatch:
+class DispersionMismatch(ThroughFringes):
     """Glass or water in one arm only: a phase ``D2 / 2 (w - w0)^2`` on every fringe.
 
     The axial point-spread of a Gaussian spectrum broadens by `dispersion_broadening`. Speckle of
@@ -41,26 +40,14 @@ class DispersionMismatch:
     acquisition: Acquisition
     sign: Literal[1, -1] = 1
     window: str = "hann"
+    method: ClassVar[str] = "oct.dispersion/1"
 
     @property
     def axis(self) -> Axis:
         return Axis("oct.dispersion", "fs^2", nominal=0.0, worse="higher", lowest=0.0, highest=5e4)
 
     def draw(self, value: float, seed: int) -> Drawn:
-        return Drawn(self.axis.name, self.axis.check(value), "fs^2", seed, {"sign": int(self.sign)})
-
-    def apply(self, raw: Array, drawn: Drawn) -> Applied:
-        """Raw fringes (..., A-scans, samples)."""
-        return apply_to_fringes(
-            raw, drawn, self.axis, self.acquisition, "oct.dispersion/1", self._change(drawn)
-        )
-
-    def insert(self, image: Array, drawn: Drawn) -> Applied:
-        """An image in dB (..., A-scans, depths)."""
-        return insert_in_image(
-            image, drawn, self.axis, self.acquisition, "oct.dispersion/1", self._change(drawn),
-            self.window,
-        )  # fmt: skip
+        return self.axis.draw(value, seed, {"sign": int(self.sign)})
 
     def _change(self, drawn: Drawn) -> Any:
         expect_drawn_for(self.axis, drawn)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.physics.degradation import Applied, Axis, Drawn, expect_drawn_for
+from limen.physics.degradation import Axis, Drawn, expect_drawn_for
 from limen.physics.oct.acquisition import Acquisition
 from limen.physics.oct.errors import AcquisitionError
 from limen.physics.oct.insertion import (
     FADED,
     Changed,
-    apply_to_fringes,
-    insert_in_image,
+    ThroughFringes,
     noise_of,
     positive_depths,
 )
@@ -26,7 +25,7 @@ WRAPPED = "phase wrap: the sample moves more than a quarter wavelength from one 
 
 
 @dataclass(frozen=True)
-class AxialMotion:
+class AxialMotion(ThroughFringes):
     """Bulk motion of the sample towards or away from the beam, by its largest speed.
 
     The fringe of A-scan a turns by ``2 k d``, d being the displacement: between A-scans it is the
@@ -39,7 +38,7 @@ class AxialMotion:
     Attributes
     ----------
     acquisition : Acquisition
-        With its exposure and period.
+        With its exposure and period; A-scans and B-scans follow without a pause.
     frequency_hz : float
         0: steady motion, whose direction is drawn. Above: ``v cos(2 pi f t + p)``, p drawn.
     window : str
@@ -49,6 +48,7 @@ class AxialMotion:
     acquisition: Acquisition
     frequency_hz: float = 0.0
     window: str = "hann"
+    method: ClassVar[str] = "oct.motion/1"
 
     def __post_init__(self) -> None:
         if not 0 <= self.frequency_hz < np.inf:
@@ -63,22 +63,9 @@ class AxialMotion:
         phase = rng.uniform(-np.pi, np.pi)
         if self.frequency_hz == 0:
             phase = 0.0 if phase > 0 else np.pi
-        return Drawn(
-            self.axis.name, self.axis.check(value), "mm/s", seed,
+        return self.axis.draw(
+            value, seed,
             {"phase_rad": float(phase), "frequency_hz": float(self.frequency_hz)},
-        )  # fmt: skip
-
-    def apply(self, raw: Array, drawn: Drawn) -> Applied:
-        """Raw fringes (..., A-scans, samples), A-scans and B-scans without a pause."""
-        return apply_to_fringes(
-            raw, drawn, self.axis, self.acquisition, "oct.motion/1", self._change(drawn)
-        )
-
-    def insert(self, image: Array, drawn: Drawn) -> Applied:
-        """An image in dB (..., A-scans, depths)."""
-        return insert_in_image(
-            image, drawn, self.axis, self.acquisition, "oct.motion/1", self._change(drawn),
-            self.window,
         )  # fmt: skip
 
     def _change(self, drawn: Drawn) -> Any:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.physics.degradation import Applied, Axis, Drawn, expect_drawn_for
+from limen.physics.degradation import Axis, Drawn, expect_drawn_for
 from limen.physics.oct.acquisition import Acquisition
-from limen.physics.oct.insertion import Changed, apply_to_fringes, insert_in_image
+from limen.physics.oct.insertion import Changed, ThroughFringes
 
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class SourcePower:
+class SourcePower(ThroughFringes):
     """A fraction of the source's power; the noise that the data hold is kept.
 
     A sample holds N electrons with the variance ``N + (e N)^2 + sigma^2``. At a fraction f it would
@@ -37,26 +37,14 @@ class SourcePower:
 
     acquisition: Acquisition
     window: str = "hann"
+    method: ClassVar[str] = "oct.power/1"
 
     @property
     def axis(self) -> Axis:
         return Axis("oct.power", "", nominal=1.0, worse="lower", lowest=1e-4, highest=1.0)
 
     def draw(self, value: float, seed: int) -> Drawn:
-        return Drawn(self.axis.name, self.axis.check(value), "", seed)
-
-    def apply(self, raw: Array, drawn: Drawn) -> Applied:
-        """Raw fringes (..., A-scans, samples) at the fraction of power."""
-        return apply_to_fringes(
-            raw, drawn, self.axis, self.acquisition, "oct.power/1", self._change(drawn)
-        )
-
-    def insert(self, image: Array, drawn: Drawn) -> Applied:
-        """An image in dB (..., A-scans, depths) at the fraction of power."""
-        return insert_in_image(
-            image, drawn, self.axis, self.acquisition, "oct.power/1", self._change(drawn),
-            self.window,
-        )  # fmt: skip
+        return self.axis.draw(value, seed)
 
     def _change(self, drawn: Drawn) -> Any:
         expect_drawn_for(self.axis, drawn)
@@ -81,7 +69,7 @@ class SourcePower:
 
 
 @dataclass(frozen=True)
-class ExcessNoise:
+class ExcessNoise(ThroughFringes):
     """More relative intensity noise: its standard deviation per sample and exposure.
 
     Adds the variance ``(e^2 - e0^2) N^2``. `relative_noise` gives e for a source's RIN in dB/Hz.
@@ -95,6 +83,7 @@ class ExcessNoise:
 
     acquisition: Acquisition
     window: str = "hann"
+    method: ClassVar[str] = "oct.rin/1"
 
     @property
     def axis(self) -> Axis:
@@ -102,20 +91,7 @@ class ExcessNoise:
         return Axis("oct.rin", "", nominal=e, worse="higher", lowest=e, highest=max(1.0, e))
 
     def draw(self, value: float, seed: int) -> Drawn:
-        return Drawn(self.axis.name, self.axis.check(value), "", seed)
-
-    def apply(self, raw: Array, drawn: Drawn) -> Applied:
-        """Raw fringes (..., A-scans, samples)."""
-        return apply_to_fringes(
-            raw, drawn, self.axis, self.acquisition, "oct.rin/1", self._change(drawn)
-        )
-
-    def insert(self, image: Array, drawn: Drawn) -> Applied:
-        """An image in dB (..., A-scans, depths)."""
-        return insert_in_image(
-            image, drawn, self.axis, self.acquisition, "oct.rin/1", self._change(drawn),
-            self.window,
-        )  # fmt: skip
+        return self.axis.draw(value, seed)
 
     def _change(self, drawn: Drawn) -> Any:
         expect_drawn_for(self.axis, drawn)

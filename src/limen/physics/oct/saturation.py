@@ -43,7 +43,7 @@ class Saturation:
         return Axis("oct.saturation", "", nominal=1.0, worse="lower", lowest=0.05, highest=1.0)
 
     def draw(self, value: float, seed: int) -> Drawn:
-        return Drawn(self.axis.name, self.axis.check(value), "", seed)
+        return self.axis.draw(value, seed)
 
     def apply(self, raw: Array, drawn: Drawn) -> Applied:
         """Raw fringes (..., A-scans, samples)."""

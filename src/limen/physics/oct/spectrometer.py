@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.physics.degradation import Applied, Axis, Drawn, expect_drawn_for
+from limen.physics.degradation import Axis, Drawn, expect_drawn_for
 from limen.physics.oct.acquisition import Acquisition
 from limen.physics.oct.insertion import (
     FADED,
     Changed,
-    apply_to_fringes,
-    insert_in_image,
+    ThroughFringes,
     noise_of,
 )
 from limen.physics.oct.spectral_response import roll_off_db
@@ -25,7 +24,7 @@ SIGMAS_PER_FWHM = float(1 / np.sqrt(8 * np.log(2)))
 
 
 @dataclass(frozen=True)
-class SpectralResolution:
+class SpectralResolution(ThroughFringes):
     """A wider Gaussian spectral response: the spectrometer's optics, or the source's line.
 
     Fringes are blurred over the samples by what is missing to the wider response (widths add as
@@ -43,6 +42,7 @@ class SpectralResolution:
 
     acquisition: Acquisition
     window: str = "hann"
+    method: ClassVar[str] = "oct.spectrometer/1"
 
     @property
     def axis(self) -> Axis:
@@ -58,20 +58,7 @@ class SpectralResolution:
         return float((self.acquisition.source.centre_nm / 1e3) ** 2 / (2 * np.pi) * 1e6)
 
     def draw(self, value: float, seed: int) -> Drawn:
-        return Drawn(self.axis.name, self.axis.check(value), "pm", seed)
-
-    def apply(self, raw: Array, drawn: Drawn) -> Applied:
-        """Raw fringes (..., A-scans, samples)."""
-        return apply_to_fringes(
-            raw, drawn, self.axis, self.acquisition, "oct.spectrometer/1", self._change(drawn)
-        )
-
-    def insert(self, image: Array, drawn: Drawn) -> Applied:
-        """An image in dB (..., A-scans, depths)."""
-        return insert_in_image(
-            image, drawn, self.axis, self.acquisition, "oct.spectrometer/1", self._change(drawn),
-            self.window,
-        )  # fmt: skip
+        return self.axis.draw(value, seed)
 
     def _change(self, drawn: Drawn) -> Any:
         expect_drawn_for(self.axis, drawn)
