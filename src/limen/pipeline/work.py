@@ -94,8 +94,14 @@ def _run_pool(
 
     waiting = list(reversed(jobs))
     flying: dict[Future[CaseDone], CaseJob] = {}
+    # One thread of linear algebra in each worker: the workers fill the cores already, threads
+    # beyond that wait for each other (twice the time measured for fingerprints of 20 cases), and
+    # a number of threads taken from the machine would decide how sums are rounded.
     pool = ProcessPoolExecutor(
-        max_workers=min(workers, len(jobs)), initializer=end_with_parent, initargs=(os.getpid(),)
+        max_workers=min(workers, len(jobs)),
+        initializer=end_with_parent,
+        initargs=(os.getpid(),),
+        env={"OPENBLAS_NUM_THREADS": os.environ.get("OPENBLAS_NUM_THREADS", "1")},
     )
     try:
         while waiting or flying:
