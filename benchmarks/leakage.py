@@ -18,7 +18,8 @@ from scipy import ndimage
 from table import Row, show
 
 from limen.data import Fingerprint, Geometry, Volume, find_leaks, fingerprint
-from limen.data.insilico.chest import Grid, draw_chest, draw_chest_size
+from limen.data.insilico.chest import draw_chest, draw_chest_size
+from limen.data.insilico.shapes import Grid
 from limen.data.leakage import LIMIT, _best_mirrored, _stacked
 
 GRID = Grid((160, 128, 32), (2.2, 2.2, 2.5), 0.0)

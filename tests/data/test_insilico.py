@@ -12,9 +12,10 @@ import pytest
 from scipy import ndimage
 
 from limen.data import Pseudonyms, find_cases, read_image, read_labels
-from limen.data.insilico.cohort import Cohort, cohort_ready, write_cohort
-from limen.data.insilico.nodules import draw_nodule, voxel_share
-from limen.data.insilico.patient import APART_MM, DIAMETER_MM, SPACING_MM, simulate_patient
+from limen.data.insilico.blobs import voxel_share
+from limen.data.insilico.cohort import cohort_ready, write_cohort
+from limen.data.insilico.nodules import draw_nodule
+from limen.data.insilico.patient import APART_MM, CHESTS, DIAMETER_MM, SPACING_MM, simulate_patient
 from limen.data.insilico.texture import power_law_field
 from limen.data.insilico.vessels import grow_tree, tree_share
 from limen.product.declaration import Dataset, Task
@@ -159,7 +160,7 @@ def test_more_photons_make_less_noise():
 
 # --- cohort -----------------------------------------------------------------------------------
 
-SMALL = Cohort(seed=SEED, development=2, validation=1)
+SMALL = replace(CHESTS, seed=SEED, development=2, validation=1)
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +168,7 @@ def cohort_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cohort")
     told: list[tuple[int, int]] = []
     assert not cohort_ready(folder, SMALL)
-    write_cohort(folder, lambda done, of: told.append((done, of)), workers=2, cohort=SMALL)
+    write_cohort(folder, SMALL, lambda done, of: told.append((done, of)), workers=2)
     assert told == [(1, 3), (2, 3), (3, 3)]
     return folder
 
@@ -204,7 +205,7 @@ def test_an_interrupted_cohort_goes_on_and_another_seed_begins_anew(cohort_folde
     # as a kill would leave it: begun, not finished, one patient's row not yet written
     (data / "cohort.json").rename(data / "cohort.begun.json")
     (data / "development" / "rows" / "sim-0001.json").unlink()
-    write_cohort(cohort_folder, workers=1, cohort=SMALL)
+    write_cohort(cohort_folder, SMALL, workers=1)
     assert json.loads((data / "cohort.json").read_text()) == stamp
     assert image.stat().st_mtime_ns == before
     with (data / "development" / "cases.csv").open() as f:

@@ -129,15 +129,18 @@ def demo(
 
 def _simulate(folder: Path, patients: int | None, workers: int | None, quiet: bool) -> None:
     """The simulated patients, unless they are there; a count that is asked for is kept to."""
-    from limen.data.insilico.cohort import Cohort, cohort_ready, write_cohort
+    from dataclasses import replace
+
+    from limen.data.insilico.cohort import cohort_ready, write_cohort
+    from limen.data.insilico.patient import CHESTS
 
     made = folder / "data" / "cohort.json"
     if patients is None and made.exists():
         return
-    cohort = Cohort()
+    cohort = CHESTS
     if patients is not None:
         validation = max(1, round(0.3 * patients))
-        cohort = Cohort(development=patients - validation, validation=validation)
+        cohort = replace(cohort, development=patients - validation, validation=validation)
     if cohort_ready(folder, cohort):
         return
     total = cohort.development + cohort.validation
@@ -153,7 +156,7 @@ def _simulate(folder: Path, patients: int | None, workers: int | None, quiet: bo
             shown = done
 
         progress.begin(total, 0)
-        write_cohort(folder, progress=advance, workers=workers, cohort=cohort)
+        write_cohort(folder, cohort, progress=advance, workers=workers)
 
 
 def _try_to_fetch(folder: Path, say: Any) -> str | None:

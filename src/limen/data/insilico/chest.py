@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from limen.data.insilico.shapes import Grid, cover, ellipsoid, put, soft_min
 from limen.data.insilico.texture import power_law_field
 from limen.data.insilico.vessels import grow_tree, tree_share
 
@@ -21,30 +22,6 @@ Array = NDArray[Any]
 Sex = Literal["female", "male"]
 
 AIR_HU = -1000.0
-
-
-@dataclass(frozen=True)
-class Grid:
-    """An axial slab: square pixels, centred on the body in plane."""
-
-    shape: tuple[int, int, int]
-    spacing_mm: tuple[float, float, float]
-    centre_z_mm: float
-
-    @property
-    def first_centre_mm(self) -> Array:
-        """(3,) centre of voxel (0, 0, 0)."""
-        half: Array = (np.array(self.shape) - 1) / 2 * np.array(self.spacing_mm)
-        return np.asarray(np.array([0.0, 0.0, self.centre_z_mm]) - half)
-
-    def axes_mm(self) -> tuple[Array, Array, Array]:
-        """Voxel centres as (nx, 1, 1), (1, ny, 1) and (1, 1, nz) float32."""
-        first = self.first_centre_mm
-        x, y, z = (
-            (first[a] + self.spacing_mm[a] * np.arange(self.shape[a])).astype(np.float32)
-            for a in range(3)
-        )
-        return x[:, None, None], y[None, :, None], z[None, None, :]
 
 
 @dataclass(frozen=True)
@@ -126,14 +103,14 @@ def draw_chest(rng: np.random.Generator, size: ChestSize, grid: Grid) -> Chest:
         for side in (-1, 1):
             droop = float(rng.uniform(10, 22))
             centre: tuple[float, ...] = (side * 0.48 * a, -b + 4, -15.0)
-            breast = _ellipsoid(x, y, z, centre, (48, droop, 55))
-            body = _soft_min(body, breast, 8.0)
+            breast = ellipsoid(x, y, z, centre, (48, droop, 55))
+            body = soft_min(body, breast, 8.0)
     hu = np.full(grid.shape, AIR_HU, dtype=np.float32)
-    _put(hu, np.abs(y - (b + 5 + 0.0011 * x**2 * -1)) - 1.6, -150.0, 2.0)  # the couch
-    _put(hu, body, 20.0)  # skin
-    _put(hu, body + 2.0, -103 + 7 * marble)
+    put(hu, np.abs(y - (b + 5 + 0.0011 * x**2 * -1)) - 1.6, -150.0, 2.0)  # the couch
+    put(hu, body, 20.0)  # skin
+    put(hu, body + 2.0, -103 + 7 * marble)
     if size.sex == "female":  # glandular tissue
-        _put(hu, np.maximum(body + 7, np.maximum(y + b - 12, 4 - 7 * marble)), 15.0, 4.0)
+        put(hu, np.maximum(body + 7, np.maximum(y + b - 12, 4 - 7 * marble)), 15.0, 4.0)
 
     # The cage: inner surface of the ribs; the muscle is thicker beside the spine and in front.
     ca, cb = a - fat - 19, b - fat - 13
@@ -148,47 +125,47 @@ def draw_chest(rng: np.random.Generator, size: ChestSize, grid: Grid) -> Chest:
     upper = _step(z, 20.0, 25.0)
     thick = 13 + 16 * posterior + (3 + 9 * upper) * pectoral + (4 + 9 * upper) * lateral
     muscle = np.maximum(cage - thick, body + 3.5)
-    _put(hu, np.maximum(muscle, 1.3 - marble * 1.0 - 0.06 * np.abs(muscle)), 54.0, 3.0)
-    _put(hu, np.maximum(muscle, cage - 9), 50.0)
+    put(hu, np.maximum(muscle, 1.3 - marble * 1.0 - 0.06 * np.abs(muscle)), 54.0, 3.0)
+    put(hu, np.maximum(muscle, cage - 9), 50.0)
     # fat planes between the muscle layers
-    _put(hu, np.maximum(np.abs(muscle + 9 + 2 * marble) - 0.9, muscle), -60.0, 2.5)
+    put(hu, np.maximum(np.abs(muscle + 9 + 2 * marble) - 0.9, muscle), -60.0, 2.5)
     if grid.centre_z_mm > -20:
         for side in (-1, 1):
             tilt = side * 0.75 + float(rng.normal(0, 0.06))
             at = (side * 0.60 * a, 0.63 * b, 45.0)
-            blade = _ellipsoid(x, y, z, at, (36, 3.6, 65), turn=-tilt)
+            blade = ellipsoid(x, y, z, at, (36, 3.6, 65), turn=-tilt)
             _bone(hu, np.maximum(blade, body + 6), size.bone_hu, shell_mm=1.3)
 
     _ribs(rng, hu, cage, phic, z, size.bone_hu)
 
     # Inside: mediastinal fat and tissue first, then lungs around it.
     column_w = float(rng.uniform(29, 34))
-    column = _ellipsoid(x, y, z, (2.0, -4.0, 0.0), (column_w, cb * 0.93, 1e4))
+    column = ellipsoid(x, y, z, (2.0, -4.0, 0.0), (column_w, cb * 0.93, 1e4))
     turn = float(rng.uniform(0.3, 0.6))
     heart_r = (float(rng.uniform(50, 58)), float(rng.uniform(38, 44)), 58.0)
     heart_at = (17 + float(rng.normal(0, 4)), -cb * 0.30, -48 + float(rng.normal(0, 8)))
-    heart = _ellipsoid(x, y, z, heart_at, heart_r, turn=turn)
+    heart = ellipsoid(x, y, z, heart_at, heart_r, turn=turn)
     spine_y = float(cb - 14)
-    spine = _ellipsoid(x, y, z, (0.0, spine_y, 0.0), (17.5, 14.0, 1e4))
+    spine = ellipsoid(x, y, z, (0.0, spine_y, 0.0), (17.5, 14.0, 1e4))
     aorta_at = (20.0 + float(rng.normal(0, 2)), spine_y - 19)
     aorta_r = 9.5 + 0.06 * size.age_years
     aorta = np.hypot(x - np.float32(aorta_at[0]), y - np.float32(aorta_at[1])) - aorta_r
     dome_z = -72 + float(rng.normal(0, 7))
-    liver = _ellipsoid(x, y, z, (-62, 5, dome_z - 66), (78, 82, 66))
-    spleen = _ellipsoid(x, y, z, (62, 12, dome_z - 76), (70, 74, 66))
+    liver = ellipsoid(x, y, z, (-62, 5, dome_z - 66), (78, 82, 66))
+    spleen = ellipsoid(x, y, z, (62, 12, dome_z - 76), (70, 74, 66))
     below = np.minimum(liver, spleen)
     inner = cage + 1.0
-    middle = _soft_min(_soft_min(column, heart - 5, 10.0), spine - 3, 8.0)
-    middle = _soft_min(middle, aorta - 2, 5.0)
+    middle = soft_min(soft_min(column, heart - 5, 10.0), spine - 3, 8.0)
+    middle = soft_min(middle, aorta - 2, 5.0)
     lung = np.maximum(np.maximum(inner, -middle), -(below - 2)).astype(np.float32)
 
-    _put(hu, inner, -92 + 9 * marble)
+    put(hu, inner, -92 + 9 * marble)
     thymus = 50 * np.clip((45 - size.age_years) / 25, 0, 1)
     if thymus > 0:
-        _put(hu, np.maximum(inner, np.maximum(column, y + cb * 0.45)), 10 + thymus * 0.5, 4.0)
-    _put(hu, np.maximum(inner, 2.2 - 2 * marble), 40.0, 3.0)  # strands, nodes, oesophagus wall
+        put(hu, np.maximum(inner, np.maximum(column, y + cb * 0.45)), 10 + thymus * 0.5, 4.0)
+    put(hu, np.maximum(inner, 2.2 - 2 * marble), 40.0, 3.0)  # strands, nodes, oesophagus wall
     blood = size.blood_hu
-    _put(hu, heart, 44.0 + 0.25 * (blood - 44))
+    put(hu, heart, 44.0 + 0.25 * (blood - 44))
     chambers = (
         ((-14, 2, 0), (25, 19, 44)),
         ((16, -6, -4), (19, 14, 40)),
@@ -196,28 +173,28 @@ def draw_chest(rng: np.random.Generator, size: ChestSize, grid: Grid) -> Chest:
     )
     for shift, radii in chambers:
         centre = tuple(h + d for h, d in zip(heart_at, shift, strict=True))
-        _put(hu, np.maximum(heart + 3, _ellipsoid(x, y, z, centre, radii, turn=turn)), blood, 4.0)
+        put(hu, np.maximum(heart + 3, ellipsoid(x, y, z, centre, radii, turn=turn)), blood, 4.0)
     middle_x = slice(*np.searchsorted(x.ravel(), (-60.0, 60.0)))  # nothing below is further aside
     _great_vessels(rng, hu[middle_x], x[middle_x], y, z, cb, aorta_at, aorta_r, blood)
-    _put(hu, aorta + np.where(z > 62, 1e3, 0), blood)
+    put(hu, aorta + np.where(z > 62, 1e3, 0), blood)
     if size.age_years > 60:  # calcified wall
         rim = np.maximum(np.abs(aorta) - 1.0, 2.0 - marble)
-        _put(hu, rim, 550.0, 2.0)
+        put(hu, rim, 550.0, 2.0)
     oesophagus = np.hypot((x - 4) / 1.3, y - (spine_y - 22)) - 5.5
-    _put(hu, oesophagus, 42.0)
-    _put(hu, liver, 58.0 + 0.3 * (blood - 44) + 5 * marble)
-    _put(hu, np.maximum(spleen, inner), 45.0 + 8 * marble)
-    stomach = _ellipsoid(x, y, z, (50, -8, dome_z - 45), (32, 36, 26))
-    _put(hu, stomach, -900.0, 3.0)
+    put(hu, oesophagus, 42.0)
+    put(hu, liver, 58.0 + 0.3 * (blood - 44) + 5 * marble)
+    put(hu, np.maximum(spleen, inner), 45.0 + 8 * marble)
+    stomach = ellipsoid(x, y, z, (50, -8, dome_z - 45), (32, 36, 26))
+    put(hu, stomach, -900.0, 3.0)
     _spine(
         hu[middle_x], x[middle_x], y, z, spine_y, size.bone_hu, float(rng.uniform(0, 24)),
         marble[middle_x],
     )  # fmt: skip
-    sternum = _ellipsoid(x, y, z, (0, -cb - 7, 30), (15, 6, 95))
+    sternum = ellipsoid(x, y, z, (0, -cb - 7, 30), (15, 6, 95))
     _bone(hu, sternum, size.bone_hu * 0.8, shell_mm=1.2)
 
     # Parenchyma: denser where it lies low, destroyed in places by emphysema.
-    lung_share = _cover(lung, 1.8)
+    lung_share = cover(lung, 1.8)
     parenchyma = size.lung_hu + 28 * ground + 32 * y / b
     parenchyma += 14 * marble
     rest = np.clip((lung + 7) / 7, 0, 1) * np.clip((y - 0.45 * b) / (0.4 * b), 0, 1)
@@ -240,7 +217,7 @@ def draw_chest(rng: np.random.Generator, size: ChestSize, grid: Grid) -> Chest:
     hu += lung_share * (parenchyma - hu)
 
     vessels, vessel_share = _lung_vessels(rng, lung, grid)
-    vessel_share *= _cover(lung - 5, 3.0) * _cover(-(middle - 1.0), 4.0)
+    vessel_share *= cover(lung - 5, 3.0) * cover(-(middle - 1.0), 4.0)
     hu += vessel_share * (blood * 0.9 - hu)
     _airways(rng, hu, lung, middle, grid, spine_y)
     return Chest(hu, lung, lung_share, vessel_share * lung_share, ground, vessels, blood)
@@ -255,47 +232,13 @@ def _outline(
     return np.asarray(radius, dtype=np.float32)
 
 
-def _ellipsoid(
-    x: Array, y: Array, z: Array, centre: tuple[float, ...], radii: tuple[float, ...],
-    turn: float = 0.0,
-) -> Array:  # fmt: skip
-    """First-order signed distance in mm; ``turn`` in radians about z."""
-    dx, dy, dz = (
-        np.asarray(v - np.float32(c), dtype=np.float32)
-        for v, c in zip((x, y, z), centre, strict=True)
-    )
-    cos, sin = np.float32(np.cos(turn)), np.float32(np.sin(turn))
-    u, v = dx * cos + dy * sin, dy * cos - dx * sin
-    ra, rb, rc = (np.float32(q) for q in radii)
-    flat = (u / ra) ** 2 + (v / rb) ** 2
-    steep = (u / ra**2) ** 2 + (v / rb**2) ** 2
-    if rc < 1e3:
-        flat, steep = flat + (dz / rc) ** 2, steep + (dz / rc**2) ** 2
-    value = np.sqrt(flat)
-    return np.asarray(value * (value - 1) / np.sqrt(steep + 1e-12), dtype=np.float32)
-
-
-def _soft_min(a: Array, b: Array, width_mm: float) -> Array:
-    h = np.clip(0.5 + 0.5 * (b - a) / width_mm, 0, 1)
-    return np.asarray(b + (a - b) * h - width_mm * h * (1 - h), dtype=np.float32)
-
-
 def _step(v: Array, at: float, width: float) -> Array:
     return np.clip(0.5 + (v - at) / width, 0, 1)
 
 
-def _cover(distance: Array, width_mm: float = 1.7) -> Array:
-    """Share of a voxel inside a surface, from the signed distance of its centre."""
-    return np.clip(np.float32(0.5) - distance / np.float32(width_mm), 0, 1).astype(np.float32)
-
-
-def _put(hu: Array, distance: Array, value: Array | float, width_mm: float = 1.7) -> None:
-    hu += _cover(distance, width_mm) * (value - hu)
-
-
 def _bone(hu: Array, distance: Array, marrow_hu: float, shell_mm: float) -> None:
-    _put(hu, distance, 420 + 1.3 * marrow_hu, 2.0)
-    _put(hu, distance + shell_mm, marrow_hu * 0.75, 2.0)
+    put(hu, distance, 420 + 1.3 * marrow_hu, 2.0)
+    put(hu, distance + shell_mm, marrow_hu * 0.75, 2.0)
 
 
 def _ribs(
@@ -316,7 +259,7 @@ def _ribs(
         bony = np.where(run < 0.80, 0, 1e3)
         _bone(hu, rib + bony, bone_hu, shell_mm=1.3)
         gristle = np.where((run >= 0.80) & (run < 0.95), 0, 1e3)
-        _put(hu, rib + gristle, 95.0)
+        put(hu, rib + gristle, 95.0)
 
 
 def _ellipsoid_2d(u: Array, v: Array, ru: float, rv: float) -> Array:
@@ -331,19 +274,19 @@ def _spine(
 ) -> None:  # fmt: skip
     along = np.mod(z + phase, 25.0) - 12.5
     disc = np.abs(along) < 2.4
-    body = _ellipsoid(x, y, z, (0, spine_y, 0), (17.0, 13.5, 1e4)) + np.zeros_like(z)
-    _put(hu, body, np.where(disc, 85.0, 420 + 0.9 * bone_hu))
-    _put(hu, body + 1.6, np.where(disc, 85.0, bone_hu * 0.8 + 20 * marble))
+    body = ellipsoid(x, y, z, (0, spine_y, 0), (17.0, 13.5, 1e4)) + np.zeros_like(z)
+    put(hu, body, np.where(disc, 85.0, 420 + 0.9 * bone_hu))
+    put(hu, body + 1.6, np.where(disc, 85.0, bone_hu * 0.8 + 20 * marble))
     arch = np.hypot(x / 1.15, y - (spine_y + 20)) - 12.5
     _bone(hu, np.maximum(arch, spine_y + 9 - y) + np.zeros_like(z), bone_hu * 1.1, 1.5)
     lamina = np.abs(along) > 4
-    wings = _ellipsoid(x, y, z, (0, spine_y + 25, 0), (32, 4.2, 1e4)) + np.where(lamina, 0, 1e3)
+    wings = ellipsoid(x, y, z, (0, spine_y + 25, 0), (32, 4.2, 1e4)) + np.where(lamina, 0, 1e3)
     _bone(hu, wings, bone_hu, 1.4)
-    spur = _ellipsoid(x, y, z, (0, spine_y + 38, 0), (3.2, 13, 1e4)) + np.where(lamina, 0, 1e3)
+    spur = ellipsoid(x, y, z, (0, spine_y + 38, 0), (3.2, 13, 1e4)) + np.where(lamina, 0, 1e3)
     _bone(hu, spur, bone_hu, 1.2)
     canal = np.hypot(x / 1.15, y - (spine_y + 19.5)) - 8.0
-    _put(hu, canal, -20.0)
-    _put(hu, canal + 2.2, 32.0)
+    put(hu, canal, -20.0)
+    put(hu, canal + 2.2, 32.0)
 
 
 def _great_vessels(
@@ -352,21 +295,21 @@ def _great_vessels(
 ) -> None:  # fmt: skip
     front = -cb * 0.30
     ascending = np.hypot(x + 14, y - front) - (aorta_r + 3.5)
-    _put(hu, np.maximum(ascending, np.abs(z - 20) - 42), blood)
+    put(hu, np.maximum(ascending, np.abs(z - 20) - 42), blood)
     arch_y = np.clip((y - front) / (aorta_at[1] - front), 0, 1)
     arch_x = x - (-14 + (aorta_at[0] + 14) * arch_y)
     arch = np.hypot(arch_x, z - 62) - aorta_r
     arch = np.maximum(arch, np.maximum(front - y - 4, y - aorta_at[1] - 4))
-    _put(hu, arch, blood)
+    put(hu, arch, blood)
     cava = np.hypot(x + 33, y - (front + 10)) - 9
-    _put(hu, np.maximum(cava, -(z + 5)), blood * 1.05)
-    trunk = _ellipsoid(x, y, z, (12.0, front - 4, 8), (15, 17, 22))
-    _put(hu, trunk, blood)
+    put(hu, np.maximum(cava, -(z + 5)), blood * 1.05)
+    trunk = ellipsoid(x, y, z, (12.0, front - 4, 8), (15, 17, 22))
+    put(hu, trunk, blood)
     for side in (-1, 1):  # main pulmonary arteries
-        artery = _ellipsoid(
+        artery = ellipsoid(
             x, y, z, (side * 22, front + 22, 8 + 5 * side), (24, 9, 9), turn=side * 0.3
         )
-        _put(hu, artery, blood)
+        put(hu, artery, blood)
 
 
 def _lung_vessels(rng: np.random.Generator, lung: Array, grid: Grid) -> tuple[Array, Array]:

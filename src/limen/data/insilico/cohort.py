@@ -4,26 +4,48 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from limen.data.insilico.listing import listing_csv
-from limen.data.insilico.patient import simulate_patient
 from limen.data.nifti import write_nifti
+from limen.data.volume import Volume
 from limen.evidence import write_atomically
 
-METHOD = "data.insilico.chest/1"
-"""Raised whenever the same seed would give other patients."""
+
+class Simulated(Protocol):
+    """One simulated patient: image, reference on the same grid, and facts that are listed."""
+
+    @property
+    def image(self) -> Volume: ...
+
+    @property
+    def reference(self) -> Volume: ...
+
+    @property
+    def attributes(self) -> dict[str, str | float | int]: ...
 
 
 @dataclass(frozen=True)
 class Cohort:
-    """Which simulated patients: numbers 0 to ``development - 1``, then ``validation`` more."""
+    """Which simulated patients: numbers 0 to ``development - 1``, then ``validation`` more.
 
-    seed: int = 20260701
-    development: int = 140
-    validation: int = 60
+    Attributes
+    ----------
+    method : str
+        How patients are made; raised whenever the same seed would give other patients.
+    simulate : callable
+        Seed and number to a patient, the same at every call; a function of a module, because
+        worker processes import it.
+    seed, development, validation : int
+    """
+
+    method: str
+    simulate: Callable[[int, int], Simulated]
+    seed: int
+    development: int
+    validation: int
 
     def numbers(self, use: str) -> range:
         if use == "development":
@@ -31,7 +53,7 @@ class Cohort:
         return range(self.development, self.development + self.validation)
 
 
-def cohort_ready(folder: Path, cohort: Cohort = Cohort()) -> bool:
+def cohort_ready(folder: Path, cohort: Cohort) -> bool:
     """Whether exactly this cohort was written whole."""
     return _is_stamp_of(folder / "data" / "cohort.json", cohort)
 
@@ -45,9 +67,9 @@ def _is_stamp_of(file: Path, cohort: Cohort) -> bool:
 
 def write_cohort(
     folder: Path,
+    cohort: Cohort,
     progress: Callable[[int, int], None] | None = None,
     workers: int | None = None,
-    cohort: Cohort = Cohort(),
 ) -> None:
     """Write ``data/development`` and ``data/validation`` of a product folder.
 
@@ -59,11 +81,11 @@ def write_cohort(
     ----------
     folder : Path
         The product's folder.
+    cohort : Cohort
     progress : callable, optional
         Told patients done and patients in all.
     workers : int, optional
         Worker processes; default one for each core.
-    cohort : Cohort
     """
     begun = folder / "data" / "cohort.begun.json"
     keep = _is_stamp_of(begun, cohort)
@@ -72,7 +94,7 @@ def write_cohort(
         write_atomically(begun, json.dumps(_stamp(cohort)).encode())
     jobs = [(use, n) for use in ("development", "validation") for n in cohort.numbers(use)]
     rows: dict[str, list[dict[str, Any]]] = {"development": [], "validation": []}
-    for done, (use, row) in enumerate(_simulate(folder, jobs, cohort.seed, keep, workers), 1):
+    for done, (use, row) in enumerate(_simulate(folder, jobs, cohort, keep, workers), 1):
         rows[use].append(row)
         if progress is not None:
             progress(done, len(jobs))
@@ -84,7 +106,7 @@ def write_cohort(
 
 
 def _simulate(
-    folder: Path, jobs: list[tuple[str, int]], seed: int, keep: bool, workers: int | None
+    folder: Path, jobs: list[tuple[str, int]], cohort: Cohort, keep: bool, workers: int | None
 ) -> Any:
     import os
     from concurrent.futures import as_completed
@@ -93,7 +115,7 @@ def _simulate(
 
     pool = ProcessPoolExecutor(max_workers=workers or os.cpu_count() or 1)
     try:
-        futures = [pool.submit(_write_patient, folder, use, seed, n, keep) for use, n in jobs]
+        futures = [pool.submit(_write_patient, folder, use, cohort, n, keep) for use, n in jobs]
         for future in as_completed(futures):
             yield future.result()
     finally:
@@ -101,7 +123,7 @@ def _simulate(
 
 
 def _write_patient(
-    folder: Path, use: str, seed: int, number: int, keep: bool
+    folder: Path, use: str, cohort: Cohort, number: int, keep: bool
 ) -> tuple[str, dict[str, Any]]:
     """Image, mask and the row of the manifest, the row last: it says that the others are whole."""
     import numba
@@ -113,7 +135,7 @@ def _write_patient(
         row: dict[str, Any] = json.loads(kept.read_text())
         return use, row
     numba.set_num_threads(1)  # one patient for each worker is faster than two threads for one
-    patient = simulate_patient(seed, number)
+    patient = cohort.simulate(cohort.seed, number)
     write_nifti(patient.image, home / "images" / f"{case}.nii.gz")
     write_nifti(patient.reference, home / "references" / f"{case}.nii.gz")
     row = {
@@ -128,4 +150,5 @@ def _write_patient(
 
 
 def _stamp(cohort: Cohort) -> dict[str, Any]:
-    return {"method": METHOD, **asdict(cohort)}
+    counts = {"development": cohort.development, "validation": cohort.validation}
+    return {"method": cohort.method, "seed": cohort.seed, **counts}

@@ -15,7 +15,8 @@ import numpy as np
 import scipy.ndimage as nd
 from numpy.typing import NDArray
 
-from limen.data.insilico.nodules import Nodule, voxel_share
+from limen.data.insilico.blobs import voxel_share
+from limen.data.insilico.nodules import Nodule
 
 Array = NDArray[Any]
 Spacing = tuple[float, float, float]

@@ -1,68 +1,41 @@
-"""Simulated lung nodules: a star-shaped solid of stated volume, and its share of each voxel."""
+"""Simulated lung nodules: blobs with a kind, a place and Hounsfield units."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-import numba
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from limen.data.insilico.blobs import Blob, draw_lobes
+
 Kind = Literal["solid", "part-solid", "ground-glass"]
 Place = Literal["parenchymal", "juxta-pleural", "juxta-vascular"]
 
-IN_PLANE_SAMPLES, THROUGH_PLANE_SAMPLES = 4, 6
 
-
-@dataclass(frozen=True)
-class Nodule:
+@dataclass(frozen=True, kw_only=True)
+class Nodule(Blob):
     """One simulated nodule.
-
-    The surface lies at ``radius * f(u)`` from the centre in direction u, with
-    ``f(u) = scale (1 + sum_k height_k max(0, u . lobe_k)^3)`` and ``scale`` such that the volume
-    is that of a sphere of ``diameter_mm``; without lobes it is that sphere.
 
     Attributes
     ----------
-    centre_mm : (float, float, float)
-        In the frame of the grid it is drawn on.
-    diameter_mm : float
-        Of the sphere of the same volume.
     kind : solid, part-solid or ground-glass
     place : parenchymal, juxta-pleural or juxta-vascular
     hu : float
         Value of the nodule; of its ground-glass part if it is part-solid.
     core_hu : float
         Value of the solid core; equal to ``hu`` when there is none.
-    core_fraction : float
-        Diameter of the core over that of the nodule; 0 when there is none.
-    lobes : (n, 4) float64
-        Unit direction and height of each lobe.
     """
 
-    centre_mm: tuple[float, float, float]
-    diameter_mm: float
     kind: Kind
     place: Place
     hu: float
     core_hu: float
-    core_fraction: float
-    lobes: Array
-
-    @property
-    def reach_mm(self) -> float:
-        """Farthest distance of the surface from the centre, at most."""
-        return self.diameter_mm / 2 * (1 + float(self.lobes[:, 3].sum()))
 
 
 def draw_nodule(rng: np.random.Generator, diameter_mm: float, kind: Kind, place: Place) -> Nodule:
     """A nodule with random lobes and value, its centre still at the origin."""
-    n_lobes = int(rng.integers(3, 7))
-    directions = rng.standard_normal((n_lobes, 3))
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    heights = rng.uniform(0.02, 0.10, (n_lobes, 1))
+    lobes = draw_lobes(rng, (0.02, 0.10))
     solid_hu = float(rng.uniform(0, 80))
     ground_hu = float(rng.uniform(-600, -300))
     return Nodule(
@@ -73,101 +46,5 @@ def draw_nodule(rng: np.random.Generator, diameter_mm: float, kind: Kind, place:
         hu=solid_hu if kind == "solid" else ground_hu,
         core_hu=ground_hu if kind == "ground-glass" else solid_hu,
         core_fraction=float(rng.uniform(0.35, 0.65)) if kind == "part-solid" else 0.0,
-        lobes=np.hstack([directions, heights]),
+        lobes=lobes,
     )
-
-
-@dataclass(frozen=True)
-class Share:
-    """How much of each voxel of a box a nodule fills.
-
-    Attributes
-    ----------
-    box : three slices
-        Into the grid's (x, y, z) array.
-    whole, core : (box) float32
-        Share of the voxel in [0, 1] inside the nodule and inside its solid core.
-    """
-
-    box: tuple[slice, slice, slice]
-    whole: Array
-    core: Array
-
-
-def voxel_share(
-    nodule: Nodule,
-    first_centre_mm: Array,
-    spacing_mm: tuple[float, float, float],
-    shape: tuple[int, int, int],
-    margin_mm: float = 0.0,
-) -> Share:
-    """Partial volume of a nodule on a grid, by sampling each voxel at 4 x 4 x 6 points.
-
-    Parameters
-    ----------
-    nodule : Nodule
-        ``centre_mm`` in the frame of the grid.
-    first_centre_mm : (3,) array
-        Centre of voxel (0, 0, 0).
-    spacing_mm, shape
-        Of the grid along x, y, z.
-    margin_mm : float
-        Room left around the nodule in the box.
-    """
-    spacing = np.asarray(spacing_mm, dtype=np.float64)
-    first = np.asarray(first_centre_mm, dtype=np.float64)
-    reach = nodule.reach_mm + margin_mm + spacing
-    centre = np.asarray(nodule.centre_mm)
-    low = np.maximum(np.floor((centre - reach - first) / spacing), 0).astype(int)
-    high = np.minimum(np.ceil((centre + reach - first) / spacing) + 1, shape).astype(int)
-    high = np.maximum(high, low)
-    box = (slice(low[0], high[0]), slice(low[1], high[1]), slice(low[2], high[2]))
-    whole = np.zeros(tuple(high - low), dtype=np.float32)
-    core = np.zeros_like(whole)
-    radius = nodule.diameter_mm / 2 * _volume_scale(nodule.lobes)
-    _fill(
-        whole, core, first + low * spacing - centre, spacing, radius, nodule.core_fraction,
-        nodule.lobes,
-    )  # fmt: skip
-    return Share(box, whole, core)
-
-
-def _volume_scale(lobes: Array) -> float:
-    """Factor that makes the mean of f^3 over all directions 1 (Fibonacci sphere, 4000 points)."""
-    n = 4000
-    z = 1 - 2 * (np.arange(n) + 0.5) / n
-    turn = np.pi * (3 - np.sqrt(5)) * np.arange(n)
-    ring = np.sqrt(1 - z * z)
-    u = np.stack([ring * np.cos(turn), ring * np.sin(turn), z], axis=1)
-    f = 1 + (np.clip(u @ lobes[:, :3].T, 0, None) ** 3) @ lobes[:, 3]
-    return float(np.mean(f**3) ** (-1 / 3))
-
-
-@numba.njit(cache=True)
-def _fill(whole, core, first, spacing, radius, core_fraction, lobes):  # type: ignore[no-untyped-def]
-    nxy, nz = IN_PLANE_SAMPLES, THROUGH_PLANE_SAMPLES
-    share = np.float32(1.0 / (nxy * nxy * nz))
-    for i in range(whole.shape[0]):
-        for j in range(whole.shape[1]):
-            for k in range(whole.shape[2]):
-                inside = 0
-                inside_core = 0
-                for a in range(nxy):
-                    x = first[0] + (i + (a + 0.5) / nxy - 0.5) * spacing[0]
-                    for b in range(nxy):
-                        y = first[1] + (j + (b + 0.5) / nxy - 0.5) * spacing[1]
-                        for c in range(nz):
-                            z = first[2] + (k + (c + 0.5) / nz - 0.5) * spacing[2]
-                            r = np.sqrt(x * x + y * y + z * z)
-                            f = 1.0
-                            if r > 1e-9:
-                                for n in range(lobes.shape[0]):
-                                    dot = (x * lobes[n, 0] + y * lobes[n, 1] + z * lobes[n, 2]) / r
-                                    if dot > 0:
-                                        f += lobes[n, 3] * dot * dot * dot
-                            if r <= radius * f:
-                                inside += 1
-                                if r <= radius * f * core_fraction:
-                                    inside_core += 1
-                whole[i, j, k] = inside * share
-                core[i, j, k] = inside_core * share

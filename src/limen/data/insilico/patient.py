@@ -13,8 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.data.insilico.chest import Chest, ChestSize, Grid, draw_chest, draw_chest_size
-from limen.data.insilico.nodules import Kind, Nodule, Place, draw_nodule, voxel_share
+from limen.data.insilico.blobs import voxel_share
+from limen.data.insilico.chest import Chest, ChestSize, draw_chest, draw_chest_size
+from limen.data.insilico.cohort import Cohort
+from limen.data.insilico.nodules import Kind, Nodule, Place, draw_nodule
+from limen.data.insilico.shapes import Grid
 from limen.data.volume import Geometry, Volume
 from limen.physics.ct import (
     ParallelGeometry,
@@ -98,6 +101,16 @@ def simulate_patient(seed: int, number: int) -> SimulatedPatient:
         nodules=nodules,
         attributes=_attributes(size, site, photons, nodules),
     )
+
+
+CHESTS = Cohort(
+    method="data.insilico.chest/1",
+    simulate=simulate_patient,
+    seed=20260701,
+    development=140,
+    validation=60,
+)
+"""The cohort of the example ct-lung-nodule; about 1 s of one core and 1.2 MB a patient."""
 
 
 def _attributes(
