@@ -47,8 +47,19 @@ def test_lines_are_bound_to_the_evidence():
     }
     assert found["standalone performance by cohort, with intervals"] == "present"
     assert found["limits and failure situations for the label"] == "stale"
-    assert found["reader study: improved reader performance"] == "missing"
+    assert found["reader study: improved reader performance"] == "outside Limen"
     assert found["quality management system (QMSR)"] == "outside Limen"
+    nothing = {r.item: r.state for r in required_evidence(answer("qXR-LN", "fda"), {})}
+    assert nothing["limits and failure situations for the label"] == "missing"
+
+
+def test_a_filed_document_answers_its_line_until_it_goes_stale():
+    for state, wanted in (("fresh", "present"), ("stale", "stale")):
+        found = {
+            r.item: r.state
+            for r in required_evidence(answer("qXR-LN", "fda"), {"reader-study": state})
+        }
+        assert found["reader study: improved reader performance"] == wanted
 
 
 @pytest.mark.parametrize(

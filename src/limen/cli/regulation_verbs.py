@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from limen.cli.regulation_options import ChangeFacts, On, Regimes, declaration_of, read_date
 from limen.cli.show import Folder, Json, json_out
 from limen.errors import LimenError
 
 if TYPE_CHECKING:
-    from limen.product import Declaration
+    from limen.pipeline.redo import GraphRedo
     from limen.regulation.change import RegimeChange
-    from limen.regulation.wording import SupportedFigure, WordingEvidence
-
-On = Annotated[str | None, typer.Option("--on", help="Date YYYY-MM-DD of the rules; today.")]
-Regimes = Annotated[
-    list[str] | None, typer.Option("--regime", help="fda, mdr or mfds; default all declared.")
-]
-
-
-class NotADate(LimenError):
-    """A date on the command line cannot be read."""
+    from limen.regulation.wording import WordingEvidence
 
 
 class NotAFact(LimenError):
@@ -57,8 +48,8 @@ def classify(
     from limen.regulation.classify import classify_all
     from limen.regulation.facts import facts_of
 
-    declaration = _declaration(folder)
-    when = _date(on)
+    declaration = declaration_of(folder)
+    when = read_date(on)
     facts = facts_of(declaration.product.intended_use, _facts(fact or []))
     regimes = regime or list(declaration.regimes) or ["fda", "mdr", "mfds"]
     answers, untold = classify_all(facts, regimes, when)
@@ -92,10 +83,7 @@ def classify(
 def change(
     old: Annotated[Path, typer.Argument(help="Folder of the old release.")],
     new: Annotated[Path, typer.Argument(help="Folder of the new one.")] = Path(),
-    facts: Annotated[
-        Path | None,
-        typer.Option(help="YAML list of what files cannot tell, each with its kind."),
-    ] = None,
+    facts: ChangeFacts = None,
     cleared: Annotated[
         Path | None, typer.Option(help="Folder of the last cleared release, when it is another.")
     ] = None,
@@ -109,7 +97,9 @@ def change(
     """What the differences between two releases ask for under each regime.
 
     Each difference is answered with the question of the flowchart that decided; where the guidance
-    allows two answers both are told. Exit status 1 when a new submission is asked for anywhere.
+    allows two answers both are told. Then exactly which evidence has to be made again, from the
+    evidence graph, with the time it takes at the pace of the last run. Exit status 1 when a new
+    submission is asked for anywhere.
     """
     from limen.regulation import NOTICE
     from limen.regulation.change import assess_change
@@ -121,19 +111,27 @@ def change(
         with_facts,
     )
 
-    when = _date(on)
-    was, now = _declaration(old), _declaration(new)
+    when = read_date(on)
+    was, now = declaration_of(old), declaration_of(new)
     stated = read_facts_file(facts) if facts is not None else []
     compared = compare_products(was, old, now, new)
     differences = with_facts(compared.differences, stated)
-    since = None
+    since, since_situation = None, None
     if cleared is not None:
-        first = compare_products(_declaration(cleared), cleared, now, new)
+        at_clearance = declaration_of(cleared)
+        first = compare_products(at_clearance, cleared, now, new)
         since = with_facts(first.differences, stated)
+        since_situation = situation_of(at_clearance, now, when, legacy=legacy)
     situation = situation_of(was, now, when, legacy=legacy)
     regimes = regime or list(now.regimes) or ["fda", "mdr", "mfds"]
-    found = [assess_change(differences, r, when, situation, since_cleared=since) for r in regimes]
+    found = [
+        assess_change(
+            differences, r, when, situation, since_cleared=since, cleared_situation=since_situation
+        )
+        for r in regimes
+    ]
     redo = evidence_to_redo(since or differences)
+    graph = _from_graph(old, new)
     if as_json:
         json_out(
             {
@@ -142,14 +140,19 @@ def change(
                 "notes": list(compared.notes),
                 "regimes": [f.as_dict() for f in found],
                 "evidence": [{"item": r.item, "need": r.need, "when": r.when} for r in redo],
+                "graph": {"cannot_tell": graph} if isinstance(graph, str) else graph.as_dict(),
             }
         )
     else:
         typer.echo(NOTICE)
         _changes_out(found, compared.notes)
+        typer.echo("\nEvidence, from the graph:")
+        lines = [f"cannot tell: {graph}"] if isinstance(graph, str) else graph.words()
+        for line in lines:
+            typer.echo(f"  {line}")
         again = [f"{r.item}{f' ({r.when})' if r.when else ''}" for r in redo if r.need == "redo"]
         if again:
-            typer.echo("\nEvidence to be made again [D]: " + "; ".join(again))
+            typer.echo("Documents to be made again [D]: " + "; ".join(again))
     if any(f.outcome == "new-submission" for f in found):
         raise typer.Exit(1)
 
@@ -203,7 +206,16 @@ def _wording_evidence(folder: Path, extra: Path | None) -> WordingEvidence:
 
     from limen.regulation.wording import evidence_of, read_evidence
 
-    base = evidence_of(_declaration(folder), figures=_figures_of_report(folder))
+    if (folder / ".limen").is_dir():
+        from limen.pipeline import load
+        from limen.pipeline.figures import supported_figures
+        from limen.pipeline.limits import wording_evidence
+        from limen.pipeline.status import status
+
+        product = load(folder)
+        base = wording_evidence(product, supported_figures(product, status(product)))
+    else:
+        base = evidence_of(declaration_of(folder))
     if extra is None:
         return base
     try:
@@ -217,6 +229,19 @@ def _wording_evidence(folder: Path, extra: Path | None) -> WordingEvidence:
     return read_evidence(given, base)
 
 
+def _from_graph(old: Path, new: Path) -> GraphRedo | str:
+    """What the evidence graph says, or why it cannot."""
+    from limen.pipeline import load
+    from limen.pipeline.redo import redo_from_graph
+
+    if not any((folder / ".limen").is_dir() for folder in (old, new)):
+        return "neither release has evidence; `limen run` makes it"
+    try:
+        return redo_from_graph(load(old), load(new))
+    except LimenError as error:
+        return f"{error.what} ({error.mend})" if error.mend else error.what
+
+
 def _changes_out(found: list[RegimeChange], notes: tuple[str, ...]) -> None:
     if not any(f.answers for f in found):
         typer.echo("\nThe files show no difference.")
@@ -228,23 +253,6 @@ def _changes_out(found: list[RegimeChange], notes: tuple[str, ...]) -> None:
             typer.echo(f"  {regime.cumulative}")
     for note in notes:
         typer.echo(f"  note: {note}")
-
-
-def _declaration(folder: Path) -> Declaration:
-    from limen.product import load_declaration
-
-    return load_declaration(folder / "limen.yaml")
-
-
-def _date(text: str | None) -> date:
-    if text is None:
-        return date.today()
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise NotADate(
-            "the date cannot be read", where="--on", found=text, mend="write it as 2026-11-25"
-        ) from None
 
 
 def _facts(given: list[str]) -> dict[str, Any]:
@@ -263,62 +271,3 @@ def _facts(given: list[str]) -> dict[str, Any]:
             plain = value.split(",")
         found[name.replace("-", "_")] = plain
     return found
-
-
-def _figures_of_report(folder: Path) -> list[SupportedFigure]:
-    """Figures of the last evaluation whose evidence is fresh; none when there is no evidence."""
-    if not (folder / ".limen").is_dir():
-        return []
-    from limen.pipeline import load
-    from limen.pipeline.status import status
-
-    product = load(folder)
-    fresh = {i.subject: i.record for i in status(product).items if i.kind == "summary" and i.record}
-    found: list[SupportedFigure] = []
-    for name, record in fresh.items():
-        summary = product.store.get_json(record.result)
-        origin = product.sets[name].origin
-        for metric, of, figure in _figures_of(summary):
-            found += _supported(metric, figure, name + of, origin, record.result)
-    return found
-
-
-def _figures_of(summary: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
-    """Metric, what it was counted over, and figure; those over the claimed sizes stand first."""
-
-    def size(group: dict[str, Any]) -> str:
-        least = group["min_diameter_mm"]
-        return f", {least:g} mm and more" if least else ", all sizes"
-
-    def by_size(name: str) -> list[dict[str, Any]]:
-        return sorted(summary.get(name, ()), key=lambda g: -g["min_diameter_mm"])
-
-    found = [("failure rate", "", summary["failure_rate"])]
-    found += [("sensitivity", size(g), g["sensitivity"]) for g in by_size("sensitivity")]
-    found += [("false marks per case", size(g), g["per_case"]) for g in by_size("false_marks")]
-    found += [("dice", f", {x['label']}", x["dice"]) for x in summary.get("labels", ())]
-    return [entry for entry in found if entry[2]["value"] is not None]
-
-
-def _supported(
-    metric: str, figure: dict[str, Any], data: str, origin: str, digest: str
-) -> list[SupportedFigure]:
-    """A figure with each n it may be stated with: what was counted, and the patients behind."""
-    from limen.regulation.wording import SupportedFigure
-
-    counts = {figure["n_patients"]: "patients", figure["n"]: "counted"}
-    return [
-        SupportedFigure(
-            metric,
-            figure["value"],
-            figure["low"],
-            figure["high"],
-            n,
-            unit,
-            data,
-            origin,
-            digest,
-            figure["confidence"],
-        )
-        for n, unit in counts.items()
-    ]

@@ -168,6 +168,7 @@ def assess_change(
     situation: Situation,
     *,
     since_cleared: Iterable[Difference] | None = None,
+    cleared_situation: Situation | None = None,
 ) -> RegimeChange:
     """What the differences between two releases ask for under one regime.
 
@@ -180,6 +181,8 @@ def assess_change(
     situation : Situation
     since_cleared : iterable of Difference, optional
         Between the last cleared or certified release and the new one, when that is another.
+    cleared_situation : Situation, optional
+        Of the last cleared release against the new one; default ``situation``.
 
     Raises
     ------
@@ -193,7 +196,7 @@ def assess_change(
     outcome = _strictest(answers)
     cumulative = None
     if since_cleared is not None:
-        all_answers = tuple(decide(d, situation, on) for d in since_cleared)
+        all_answers = tuple(decide(d, cleared_situation or situation, on) for d in since_cleared)
         together = _strictest(all_answers)
         outcome = max(outcome, together, key=OUTCOMES.index)
         cumulative = _cumulative(name, all_answers, together)

@@ -219,7 +219,7 @@ def _judge(chosen: Modification, measured: Mapping[str, Measured]) -> tuple[list
     for criterion in chosen.acceptance:
         found = measured.get(criterion.metric)
         if found is None:
-            reasons.append(f"{criterion.metric}: not measured")
+            reasons.append(f"{criterion.metric}: not measured, or without interval")
             passed = False
             continue
         checks = _checks(criterion, found)

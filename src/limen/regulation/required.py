@@ -21,8 +21,9 @@ class Required:
     item : str
     rule : Rule
     kinds : tuple of str
-        Kinds of evidence that answer it; none: it is made outside Limen.
+        Kinds of evidence that answer it.
     state : str
+        ``outside Limen`` when what lacks is a document of `FILED` that nobody filed.
     missing : tuple of str
         Kinds that are missing or stale.
     """
@@ -42,6 +43,23 @@ class Required:
             "missing": list(self.missing),
         }
 
+
+FILED: dict[str, tuple[str, ...]] = {
+    "reader-study": ("model", "intended use"),
+    "triage-time": ("model", "intended use"),
+    "korean-test-data": ("model",),
+    "agreed-evidence": ("model", "intended use"),
+    "clinical-association": ("intended use",),
+    "clinical-evaluation": ("model", "intended use"),
+    "risk-file": ("model", "intended use"),
+    "usability-file": ("intended use",),
+    "software-documentation": ("model",),
+    "life-cycle-file": ("model",),
+    "security-file": ("model",),
+    "surveillance-plan": ("intended use",),
+    "quality-system": (),
+}
+"""Documents that are made outside Limen, and what each goes stale with when it was filed."""
 
 _STANDALONE = ("summary", "verdicts")
 _Line = tuple[str, str, tuple[str, ...]]
@@ -68,10 +86,11 @@ def required_evidence(answer: RegimeAnswer, states: Mapping[str, str]) -> tuple[
     found = []
     for item, rule, kinds in lines:
         lacking = tuple(k for k in kinds if states.get(k) != "fresh")
+        absent = [k for k in lacking if k not in states]
         state: State = "present"
-        if not kinds:
+        if absent and all(k in FILED for k in absent):
             state = "outside Limen"
-        elif any(k not in states for k in lacking):
+        elif absent:
             state = "missing"
         elif lacking:
             state = "stale"
@@ -97,26 +116,38 @@ def _fda(answer: RegimeAnswer) -> list[_Line]:
             ("bias, precision and uncertainty over the range", "quantitative", _STANDALONE),
         ]
     else:
-        lines += [("evidence as agreed with FDA", "denovo", ())]
+        lines += [("evidence as agreed with FDA", "denovo", ("agreed-evidence",))]
     return [
         *lines,
         ("limits and failure situations for the label", "objective-intent", ("boundary",)),
-        ("software documentation, Basic or Enhanced", "software.documentation", ()),
-        ("cybersecurity plan and bill of materials", "cyber", ()),
-        ("quality management system (QMSR)", "qmsr", ()),
+        (
+            "software documentation, Basic or Enhanced",
+            "software.documentation",
+            ("software-documentation",),
+        ),
+        ("cybersecurity plan and bill of materials", "cyber", ("security-file",)),
+        ("quality management system (QMSR)", "qmsr", ("quality-system",)),
     ]
 
 
 def _mdr(answer: RegimeAnswer) -> list[_Line]:
     lines: list[_Line] = [
-        ("valid clinical association", "clinical", ()),
+        ("valid clinical association", "clinical", ("clinical-association",)),
         ("technical performance", "clinical", _STANDALONE),
-        ("clinical performance in the target population", "clinical", ("reader-study",)),
-        ("risk file (ISO 14971), fed by failure modes", "annex1", ("boundary",)),
-        ("usability file (IEC 62366-1)", "annex1", ()),
-        ("software life cycle (IEC 62304 class A, B or C), security", "annex1", ()),
+        (
+            "clinical performance in the target population",
+            "clinical",
+            ("reader-study", "clinical-evaluation"),
+        ),
+        ("risk file (ISO 14971), fed by failure modes", "annex1", ("boundary", "risk-file")),
+        ("usability file (IEC 62366-1)", "annex1", ("usability-file",)),
+        (
+            "software life cycle (IEC 62304 class A, B or C), security",
+            "annex1",
+            ("life-cycle-file", "security-file"),
+        ),
         ("label and instructions with limits", "annex1", ("boundary",)),
-        ("post-market surveillance plan", "pms", ()),
+        ("post-market surveillance plan", "pms", ("surveillance-plan",)),
     ]
     return lines
 
@@ -126,11 +157,11 @@ def _mfds(answer: RegimeAnswer) -> list[_Line]:
     lines: list[_Line] = [
         ("intended use, principle of work, software validation", "dossier", _STANDALONE),
         ("label: training data, performance, limits", "labelling", ("boundary",)),
-        ("cybersecurity and usability", "dossier", ()),
+        ("cybersecurity and usability", "dossier", ("security-file", "usability-file")),
     ]
     if grade >= 3:
         lines += [
-            ("clinical evaluation", "dossier", ("reader-study",)),
+            ("clinical evaluation", "dossier", ("clinical-evaluation",)),
             ("test data of Korean subjects", "korean-data", ("korean-test-data",)),
         ]
     elif grade == 2:
