@@ -14,7 +14,7 @@ import pytest
 from onnx import TensorProto, helper
 from typer.testing import CliRunner
 
-from limen.cli.app import app
+from limen.cli.app import build
 from limen.models import ModelMismatch
 from limen.pipeline.check import Checked, check
 from limen.product import ProductNotFound
@@ -291,7 +291,7 @@ def test_a_model_of_two_inputs_ends_evaluate_with_one_error(folder):
     add = helper.make_node("Add", ["image", "prior"], ["scores"])
     write_made(folder / "m.onnx", [add], ["n", 1, "x", "y", "z"], inputs=("image", "prior"))
     declare_onnx(folder, "patch: [16, 16, 8]}, output: {activation: sigmoid")
-    result = CliRunner().invoke(app, ["evaluate", str(folder), "-j", "1"])
+    result = CliRunner().invoke(build(), ["evaluate", str(folder), "-j", "1"])
     assert isinstance(result.exception, ModelMismatch)
     assert "2 (image: float32" in str(result.exception)
     assert (
@@ -323,12 +323,12 @@ def test_a_model_that_is_missing_or_damaged(folder):
 
 
 def test_the_verb_lists_all_and_says_so_by_its_exit_status(folder):
-    result = CliRunner().invoke(app, ["check", str(folder), "-j", "1"])
+    result = CliRunner().invoke(build(), ["check", str(folder), "-j", "1"])
     assert result.exit_code == 0
     assert f"Next: limen run {folder}" in result.output.replace("\n", "")
     put(folder / "data" / "val" / "references" / "case2.nii.gz", mask(7))
     shutil.rmtree(folder / "data" / "dev")
-    result = CliRunner().invoke(app, ["check", str(folder), "-j", "1", "--json"])
+    result = CliRunner().invoke(build(), ["check", str(folder), "-j", "1", "--json"])
     assert result.exit_code == 2
     told = json.loads(result.stdout)
     assert told["ok"] is False

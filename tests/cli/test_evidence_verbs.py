@@ -11,7 +11,7 @@ from cli_builders import write_product
 from typer.testing import CliRunner
 
 import limen
-from limen.cli.app import app
+from limen.cli.app import build
 from limen.evidence import Store
 from limen.evidence.ledger import LedgerAltered
 
@@ -37,7 +37,7 @@ def top(made: Path, tmp_path: Path) -> Path:
 
 
 def say(*words: object) -> tuple[int, str]:
-    done = CliRunner().invoke(app, [str(w) for w in words], env=PASS)
+    done = CliRunner().invoke(build(), [str(w) for w in words], env=PASS)
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
     return done.exit_code, done.stdout
@@ -116,7 +116,7 @@ def test_a_wrong_passphrase_signs_nothing(top: Path) -> None:
     before = len(Store(top / "product/.limen").history())
     with pytest.raises(limen.errors.LimenError, match="passphrase"):
         CliRunner().invoke(
-            app,
+            build(),
             ["sign", str(top / "product"), "--what", "summary", "--key", str(top / "c.pem")],
             env={"LIMEN_PASSPHRASE": "wrong horse"},
             catch_exceptions=False,

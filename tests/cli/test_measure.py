@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from limen.cli.app import app
+from limen.cli.app import build
 from limen.measures import segmentation
 
 SPACING = (1.0, 1.5, 2.0)
@@ -32,7 +32,7 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def run(*arguments) -> str:
-    done = CliRunner().invoke(app, ["measure", *map(str, arguments)])
+    done = CliRunner().invoke(build(), ["measure", *map(str, arguments)])
     assert done.exit_code == 0, done.output
     return done.output
 

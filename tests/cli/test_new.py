@@ -12,7 +12,7 @@ import pytest
 from onnx import TensorProto, helper
 from typer.testing import CliRunner
 
-from limen.cli.app import app
+from limen.cli.app import build
 from limen.data import load_approval
 from limen.errors import LimenError
 from limen.models import ModelMismatch, ModelMissing
@@ -398,18 +398,18 @@ def test_every_name_is_read_back_as_it_was(text):
 def test_the_verb_prints_what_it_found_and_the_next_command(data):
     folder = data.parent / "product"
     given = ["new", str(folder), "--images", str(data / "images"), "--references"]
-    result = CliRunner().invoke(app, [*given, str(data / "masks")])
+    result = CliRunner().invoke(build(), [*given, str(data / "masks")])
     assert result.exit_code == 0, result.output
     for words in ("3 of 3 patients", "label_1", "Assumed", f"limen check {folder}"):
         assert words in result.output.replace("\n", "")
-    result = CliRunner().invoke(app, ["new", str(folder)])
+    result = CliRunner().invoke(build(), ["new", str(folder)])
     assert isinstance(result.exception, AlreadyAProduct)
 
 
 def test_the_verb_speaks_json(data):
     folder = data.parent / "product"
     given = ["new", str(folder), "--images", str(data / "images"), "--references"]
-    result = CliRunner().invoke(app, [*given, str(data / "masks"), "--json"])
+    result = CliRunner().invoke(build(), [*given, str(data / "masks"), "--json"])
     told = json.loads(result.stdout)
     assert told["found"]["cases"] == 3
     assert told["declaration"] == str(folder / "limen.yaml")

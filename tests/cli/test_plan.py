@@ -7,12 +7,12 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from limen.cli.app import app
+from limen.cli.app import build
 from limen.measures import BadPlan
 
 
 def plan(*words, code=0):
-    done = CliRunner().invoke(app, ["plan", *words])
+    done = CliRunner().invoke(build(), ["plan", *words])
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
     assert done.exit_code == code, done.output

@@ -12,7 +12,7 @@ from cli_builders import write_product
 from typer.testing import CliRunner
 
 from limen.cli import app as command_line
-from limen.cli.app import app
+from limen.cli.app import build
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def folder(tmp_path: Path) -> Path:
 
 def say(verb: str, folder: Path, *more: str) -> tuple[int, str]:
     given = [*more, "-j", "1"] if verb in ("run", "evaluate") else list(more)
-    result = CliRunner().invoke(app, [verb, str(folder), *given])
+    result = CliRunner().invoke(build(), [verb, str(folder), *given])
     assert not result.exception or isinstance(result.exception, SystemExit), result.exception
     return result.exit_code, result.stdout
 
@@ -109,7 +109,7 @@ def test_a_failure_of_the_system_shows_no_name_of_a_data_file(
     def fail() -> None:
         raise error
 
-    monkeypatch.setattr(command_line, "app", fail)
+    monkeypatch.setattr(command_line, "build", lambda _: fail)
     monkeypatch.setattr(sys, "argv", ["limen", "run"])
     with pytest.raises(SystemExit) as ended:
         command_line.start()

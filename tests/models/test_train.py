@@ -463,7 +463,7 @@ def test_other_weights_than_were_exported_are_found_out(change, rng):
 
 
 def test_the_verb_trains_by_the_recipe_and_tells_machines(tmp_path):
-    from limen.cli.app import app
+    from limen.cli.app import build
 
     declared(tmp_path)
     written_cases(tmp_path)
@@ -472,22 +472,22 @@ def test_the_verb_trains_by_the_recipe_and_tells_machines(tmp_path):
         "recipe: 1\nsteps: 6\neval_every: 3\nbatch: 2\ntune_fraction: 0.3\nthreads: 1\n"
         "network: {channels: [4, 8], strides: [[1, 1, 1]]}\n"
     )
-    done = CliRunner().invoke(app, ["train", str(tmp_path), "--json"])
+    done = CliRunner().invoke(build(), ["train", str(tmp_path), "--json"])
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
     assert told["steps"] == 6 and (tmp_path / "model/balls.onnx").exists()
-    again = CliRunner().invoke(app, ["train", str(tmp_path), "--json"])
+    again = CliRunner().invoke(build(), ["train", str(tmp_path), "--json"])
     assert isinstance(again.exception, ModelExists) and again.exception.exit_code == 2
 
 
 def test_validation_cases_are_never_trained_on(tmp_path):
-    from limen.cli.app import app
+    from limen.cli.app import build
 
     declared(tmp_path, use="validation")
     written_cases(tmp_path, 3)
     (tmp_path / "model").mkdir()
     (tmp_path / "model/recipe.yaml").write_text("recipe: 1\n")
-    done = CliRunner().invoke(app, ["train", str(tmp_path)])
+    done = CliRunner().invoke(build(), ["train", str(tmp_path)])
     assert isinstance(done.exception, NoTrainingCases)
 
 

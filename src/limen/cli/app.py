@@ -10,85 +10,73 @@ import errno
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from limen.cli import (
-    evidence_verbs,
-    example_verbs,
-    measure_verbs,
-    plan_verbs,
-    product_verbs,
-    regulation_verbs,
-    run_verbs,
-    train_verbs,
-)
+from limen.cli.verbs import file_of, files, overview
 from limen.errors import LimenError
 
-app = typer.Typer(
-    name="limen",
-    help="Find, certify and enforce the threshold under which a medical-imaging model can no "
-    "longer be trusted.\n\nStart with `limen demo`, or with your own data: "
-    "`limen new DIR --images A --references B --onnx M`, then `limen run DIR`.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    # click's own plain help: rich's Markdown would cost more than all the rest of the start
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
-product_verbs.add_to(app)
-run_verbs.add_to(app)
-plan_verbs.add_to(app)
-train_verbs.add_to(app)
-measure_verbs.add_to(app)
-evidence_verbs.add_to(app)
-regulation_verbs.add_to(app)
-example_verbs.add_to(app)
+if TYPE_CHECKING:
+    import typer
 
 
-def _version(asked: bool) -> None:
-    if asked:
-        import limen
+def build(only: str | None = None) -> typer.Typer:
+    """The command line with the verbs of one file, or with all of them."""
+    from importlib import import_module
 
-        typer.echo(f"limen {limen.__version__}")
-        raise typer.Exit
+    import typer
 
+    app = typer.Typer(
+        name="limen",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        # click's own plain help: rich's Markdown would cost more than all the rest of the start
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+    for file in [only] if only else files():
+        import_module(f"limen.cli.{file}").add_to(app)
 
-@app.callback()
-def options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
-    ] = False,
-) -> None:
-    """Options that stand before the verb."""
+    @app.callback()
+    def verbs() -> None:
+        """Makes even a single verb one of several, so that its name is still asked for."""
+
+    return app
 
 
 def start() -> None:
     """Run the command line; every failure ends in one message and an exit status."""
-    from limen.cli.show import error_out
+    asked = sys.argv[1:]
+    if not asked or asked[0] in ("-h", "--help"):
+        print(overview())
+        return
+    if asked[0] == "--version":
+        import limen
 
-    as_json = "--json" in sys.argv
+        print(f"limen {limen.__version__}")
+        return
+    as_json = "--json" in asked
     try:
-        app()
+        build(file_of(asked[0]))()
     except LimenError as error:
-        error_out(error, as_json)
+        _tell(error, as_json)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        typer.echo("\nStopped. What was finished is kept; run the same command to go on.", err=True)
+        print(
+            "\nStopped. What was finished is kept; run the same command to go on.", file=sys.stderr
+        )
         sys.exit(130)
     except BrokenPipeError:
         # the reader went away (`limen status | head`); nothing is left to say to it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as error:
-        error_out(_from_system(error), as_json)
+        _tell(_from_system(error), as_json)
         sys.exit(2)
     except Exception as error:
         if os.environ.get("LIMEN_DEBUG"):
             raise
-        error_out(
+        _tell(
             LimenError(
                 f"a defect of Limen: {type(error).__name__}",
                 mend="run again with LIMEN_DEBUG=1 to see where, and report it",
@@ -96,6 +84,12 @@ def start() -> None:
             as_json,
         )
         sys.exit(70)
+
+
+def _tell(error: LimenError, as_json: bool) -> None:
+    from limen.cli.show import error_out
+
+    error_out(error, as_json)
 
 
 def _from_system(error: OSError) -> LimenError:
