@@ -203,3 +203,16 @@ def test_any_changed_input_changes_the_key(inputs: dict[str, str], name: str, va
     other = {**inputs, name: value}
     same = record_key("k", "s", "m", inputs) == record_key("k", "s", "m", other)
     assert same == (inputs == other)
+
+
+def test_files_of_a_killed_writer_are_gone_when_the_next_one_starts(tmp_path: Path) -> None:
+    with Store(tmp_path).writing() as store:
+        digest = store.put_json([1])
+    left = [tmp_path / "objects" / digest[:2] / ".writing-abc", tmp_path / "ledger/.writing-x"]
+    for path in left:
+        path.write_bytes(b"half")
+    assert Store(tmp_path).get_json(digest) == [1]  # reading leaves them alone
+    assert all(path.exists() for path in left)
+    with Store(tmp_path).writing():
+        assert not any(path.exists() for path in left)
+    assert Store(tmp_path).get_json(digest) == [1]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+PREFIX = ".writing-"
+"""Begins the name of a file that is not whole yet."""
+
 
 def write_atomically(path: Path, data: bytes | Iterable[bytes]) -> None:
     """Write a whole file or nothing: temporary file beside it, to disk, then renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=PREFIX, dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as f:
             for piece in [data] if isinstance(data, bytes) else data:
@@ -34,3 +38,21 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def clear_unfinished(*folders: Path) -> None:
+    """Remove what a killed writer left in these folders and the ones right below them.
+
+    Whoever calls holds the lock that all writers there hold.
+    """
+    for folder in folders:
+        if not folder.is_dir():
+            continue
+        with os.scandir(folder) as entries:
+            below = [e.path for e in entries if e.is_dir(follow_symlinks=False)]
+        for each in [os.fspath(folder), *below]:
+            with os.scandir(each) as entries:
+                left = [e.path for e in entries if e.name.startswith(PREFIX)]
+            for path in left:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)  # noqa: PTH108 - a path as scandir gives it

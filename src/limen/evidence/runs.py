@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from limen.errors import LimenError
 from limen.evidence.digest import digest_bytes, digest_json
-from limen.evidence.record import Record
+from limen.evidence.record import Outcome, Record
 
 if TYPE_CHECKING:
     from limen.evidence.store import Store
@@ -24,12 +24,16 @@ METHOD = "evidence.run/1"
 
 @dataclass(frozen=True)
 class Planned:
-    """One piece of evidence that a run is about to compute."""
+    """One piece of evidence that a run is about to compute.
+
+    ``inputs`` are None where they follow only from what the same run makes first; any result of
+    that kind, subject and method answers such a plan then.
+    """
 
     kind: str
     subject: str
     method: str
-    inputs: Mapping[str, str]
+    inputs: Mapping[str, str] | None
 
     def as_list(self) -> list[str]:
         return [self.kind, self.subject, _key(self.kind, self.subject, self.method, self.inputs)]
@@ -100,7 +104,9 @@ class RunWatch:
     """Follows a ledger record by record and knows which registered runs lack what.
 
     A planned piece of evidence counts as recorded when any record after the registration has its
-    kind, subject, method and inputs, whatever the outcome: a refusal is a result too.
+    kind, subject, method and inputs, whatever the outcome: a refusal is a result too. Work on a
+    subject stops where something of it is refused or interrupted, so that the rest of its plan
+    counts as recorded then.
 
     Parameters
     ----------
@@ -112,6 +118,8 @@ class RunWatch:
         self._get = get
         self._runs: list[tuple[int, Record, str, str, dict[str, tuple[str, str]], int]] = []
         self._waiting: dict[str, list[int]] = {}
+        self._of_subject: dict[str, dict[str, None]] = {}
+        """By subject: the keys that are planned of it."""
         self._ended: set[str] = set()
 
     def see(self, index: int, record: Record) -> None:
@@ -121,9 +129,15 @@ class RunWatch:
         elif record.kind == "run-end":
             self._ended.add(record.inputs.get("run", ""))
         elif self._waiting:
-            key = _key(record.kind, record.subject, record.method, record.inputs)
-            for run in self._waiting.pop(key, ()):
-                self._runs[run][4].pop(key, None)
+            self._recorded(_key(record.kind, record.subject, record.method, record.inputs))
+            self._recorded(_key(record.kind, record.subject, record.method, None))
+            if record.outcome is not Outcome.done:
+                for key in self._of_subject.pop(record.subject, ()):
+                    self._recorded(key)
+
+    def _recorded(self, key: str) -> None:
+        for run in self._waiting.pop(key, ()):
+            self._runs[run][4].pop(key, None)
 
     def runs(self) -> list[Run]:
         """Every run that was registered so far, in order."""
@@ -147,8 +161,9 @@ class RunWatch:
             what, started_utc = str(plan["what"]), str(plan["started_utc"])
         except (LimenError, ValueError, KeyError, TypeError):
             what, started_utc, lacking = "its plan cannot be read", record.made_utc, {}
-        for key in lacking:
+        for key, (_, subject) in lacking.items():
             self._waiting.setdefault(key, []).append(len(self._runs))
+            self._of_subject.setdefault(subject, {})[key] = None
         self._runs.append((index, record, what, started_utc, lacking, len(lacking)))
 
 
@@ -165,8 +180,8 @@ def unfinished(found: Iterable[Run]) -> list[Run]:
     return [r for r in found if not r.ended or r.without_result]
 
 
-def _key(kind: str, subject: str, method: str, inputs: Mapping[str, str]) -> str:
+def _key(kind: str, subject: str, method: str, inputs: Mapping[str, str] | None) -> str:
     # the standard library's JSON: this is done for each record of a ledger, and rfc8785 takes
     # eight times as long
-    text = json.dumps([kind, subject, method, dict(inputs)], sort_keys=True)
+    text = json.dumps([kind, subject, method, inputs and dict(inputs)], sort_keys=True)
     return digest_bytes(text.encode())[:32]

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from limen.errors import LimenError
-from limen.evidence.atomic import write_atomically
+from limen.evidence.atomic import clear_unfinished, write_atomically
 from limen.evidence.digest import digest_bytes
 from limen.evidence.ledger import EvidenceNotWritten, Ledger, read_lines
 from limen.evidence.record import Outcome, Record, RecordKey, record_key
@@ -184,6 +184,7 @@ class Store:
                 self._write_format()
                 has_ledger = True
             with self._ledger.appending(begun=has_ledger):
+                clear_unfinished(self._objects, self._ledger.folder)
                 if not has_ledger:
                     self._ledger.begin()
                     self._write_format()

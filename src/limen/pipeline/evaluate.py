@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from limen.errors import LimenError
-from limen.evidence import Outcome, Record, Store
+from limen.evidence import Outcome, Record
+from limen.evidence.runs import Planned
 from limen.models.errors import CommandFailed, ModelTimeout
 from limen.pipeline.errors import ChangedMeanwhile, NothingEvaluated, Unexpected, WorkerDied
 from limen.pipeline.graph import (
     METHODS,
     CaseGraph,
     Chains,
-    Item,
     State,
     current_items,
     failure_of,
@@ -25,6 +25,7 @@ from limen.pipeline.graph import (
     summary_inputs,
     verdicts_inputs,
 )
+from limen.pipeline.registration import Registration, make_latest, planned_sums, planned_work
 from limen.pipeline.standing import approvals_not_in_force, place, set_standing
 from limen.pipeline.tables import write_tables
 from limen.pipeline.work import CaseDone, CaseJob, run_cases
@@ -104,6 +105,10 @@ def evaluate(
         jobs = [p.job for p in planned.values()]
         if any("prediction" in job.kinds for job in jobs):
             graph.require_usable_model()
+        register = Registration(product.store)
+        if jobs:
+            stale = [i for p in planned.values() for i in items[p.dataset.name][p.case.id]]
+            register(planned_work(stale, _touched(product, planned.values())))
         found = sum(len(s.cases) for s in product.sets.values())
         result.cases = found + sum(len(s.problems) for s in product.sets.values())
         result.computed = len(jobs)
@@ -131,7 +136,15 @@ def evaluate(
             if dataset.left_out is not None:
                 result.left_out[dataset.name] = dataset.left_out
             elif dataset.is_validation:
-                result.summaries[dataset.name] = _sum_up(product, dataset, items)
+                result.summaries[dataset.name] = _sum_up(product, dataset, items, register)
+        failing = {n: len(s["failing_cases"]) for n, s in result.summaries.items()}
+        register.end(
+            {
+                "computed": result.computed,
+                "not evaluated": len(result.not_evaluated),
+                "failing": failing,
+            }
+        )
         write_tables(product)
     _refuse_when_empty(result)
     return result
@@ -177,6 +190,12 @@ def _plan(product: Product, graph: CaseGraph) -> tuple[dict[str, _Planned], Chai
             )
             planned[subject] = _Planned(dataset, case, sources, job)
     return planned, chains
+
+
+def _touched(product: Product, planned: Iterable[_Planned]) -> list[str]:
+    """Validation sets of which a case is in work, so that their sums follow."""
+    names = {p.dataset.name for p in planned if p.dataset.is_validation}
+    return [name for name in product.sets if name in names]
 
 
 def _keep(product: Product, graph: CaseGraph, planned: _Planned, done: CaseDone) -> bool:
@@ -239,13 +258,6 @@ def add_record(
     )
 
 
-def make_latest(store: Store, item: Item) -> None:
-    """Let evidence that is fresh again (an input went back to what it was) be the latest."""
-    record = item.record
-    if record is not None and store.latest(item.kind, item.subject) != record:
-        store.add(record)
-
-
 def _find_failures(product: Product, items: Chains, result: Evaluation) -> None:
     for dataset in product.sets.values():
         for problem in dataset.problems:
@@ -298,7 +310,9 @@ def leakage(product: Product, items: Chains) -> list[dict[str, Any]]:
     return leaks
 
 
-def _sum_up(product: Product, dataset: LoadedSet, items: Chains) -> dict[str, Any]:
+def _sum_up(
+    product: Product, dataset: LoadedSet, items: Chains, register: Registration
+) -> dict[str, Any]:
     """Verdicts of every measured case of a set, and their summary."""
     from limen.measures import CaseRow, Measurement, judge, summarise
 
@@ -306,6 +320,8 @@ def _sum_up(product: Product, dataset: LoadedSet, items: Chains) -> dict[str, An
     chains = items[dataset.name]
     listing, inputs = verdicts_inputs(product, dataset, chains)
     found = look_up(store, "verdicts", dataset.name, inputs)
+    if found.state is not State.fresh:
+        register(planned_sums(dataset.name, inputs))
     rows = []
     for entry in listing:
         measurement = Measurement.from_dict(store.get_json(entry["measurement"]))
@@ -317,15 +333,16 @@ def _sum_up(product: Product, dataset: LoadedSet, items: Chains) -> dict[str, An
         add_record(product, "verdicts", dataset.name, inputs, verdicts, dataset.origin)
     else:
         assert found.record is not None
-        make_latest(store, found)
+        register.found_fresh(found)
         verdicts = found.record.result
 
     chosen = summary_inputs(product, dataset, chains, verdicts)
     item = look_up(store, "summary", dataset.name, chosen)
     if item.state is State.fresh and item.record is not None:
-        make_latest(store, item)
+        register.found_fresh(item)
         summary: dict[str, Any] = store.get_json(item.record.result)
         return summary
+    register([Planned("summary", dataset.name, METHODS["summary"], chosen)])
     missing = not_evaluated(product, dataset, chains)
     store.put_json(missing)
     attributes = {c.id: c.attributes for c in dataset.cases}

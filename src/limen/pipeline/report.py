@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from limen.evidence import digest_json, write_atomically
 from limen.pipeline.errors import NotMadeYet
-from limen.pipeline.evaluate import add_record, leakage_inputs, make_latest
+from limen.pipeline.evaluate import add_record, leakage_inputs
 from limen.pipeline.graph import (
     METHODS,
     CaseGraph,
@@ -21,6 +21,7 @@ from limen.pipeline.graph import (
     summary_inputs,
     verdicts_inputs,
 )
+from limen.pipeline.registration import make_latest
 
 if TYPE_CHECKING:
     from limen.pipeline.product import LoadedSet, Product
