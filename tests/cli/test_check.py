@@ -239,6 +239,28 @@ def test_the_models_input_against_the_declared_patch(folder, shape, given, words
         assert problems[0].mend
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("patch: [16, 16, 8]", None),
+        ("patch: [20, 18, 10]", None),
+        ("patch: [16, 24, 16]", "window of 16 x 24 x 16 voxels (the smallest has 20 x 18 x 10)"),
+        ("spacing_mm: [2, 1, 2], patch: [16, 16, 8]", "(the smallest has 10 x 18 x 10)"),
+        ("orientation: SRP, patch: [16, 16, 8]", "(the smallest has 10 x 20 x 18)"),
+        ("orientation: SRP, patch: [10, 20, 18]", None),
+    ],
+)
+def test_images_smaller_than_the_models_window_are_noted(folder, given, told):
+    write_onnx(folder / "m.onnx", ["n", 1, "x", "y", "z"])
+    declare_onnx(folder, f"{given}}}, output: {{activation: sigmoid")
+    checked = look(folder)
+    padded = [n for n in checked.notes if "padding" in n]
+    assert checked.problems == []
+    assert len(padded) == (told is not None)
+    if told is not None:
+        assert "data set val: 3 of 3 images" in padded[0] and told in padded[0]
+
+
 def declare_onnx(folder: Path, given: str) -> None:
     change(
         folder,

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from limen.data.read import read_image, read_labels
     from limen.data.resample import (
         labels_to_image_space,
+        model_grid,
         scores_to_image_space,
         to_image_space,
         to_model_space,
@@ -78,7 +79,8 @@ _HOME = {
     "nifti": "OrientationMissing decode_nifti encode_nifti read_nifti write_nifti",
     "nrrd": "read_nrrd",
     "read": "read_image read_labels",
-    "resample": "labels_to_image_space scores_to_image_space to_image_space to_model_space",
+    "resample": "labels_to_image_space model_grid scores_to_image_space to_image_space "
+    "to_model_space",
     "splits": "split_patients",
     "volume": "Geometry Volume require_finite",
 }
@@ -126,6 +128,7 @@ __all__ = [
     "labels_to_image_space",
     "load_approval",
     "load_or_make_salt",
+    "model_grid",
     "origin_of",
     "reach",
     "reach_of",

@@ -58,7 +58,7 @@ def to_model_space(
     turned = _turned(volume, orientation)
     if spacing_mm is not None and not all(np.isfinite(s) and s > 0 for s in spacing_mm):
         raise ValueError(f"spacing_mm must be positive, got {spacing_mm}")
-    target = _model_grid(turned.geometry, spacing_mm)
+    target = _resampled_grid(turned.geometry, spacing_mm)
     values = turned.values.astype(np.float32, copy=False)
     return Volume(_sampled(values, turned.geometry, target), target)
 
@@ -149,31 +149,49 @@ def labels_to_image_space(labels: Volume, geometry: Geometry) -> Volume:
 # --- grids ------------------------------------------------------------------------------------
 
 
+def model_grid(
+    geometry: Geometry, spacing_mm: tuple[float, float, float] | None, orientation: str
+) -> Geometry:
+    """The grid that :func:`to_model_space` gives an image of this geometry; same arguments."""
+    _, turned = _turned_axes(geometry, orientation)
+    return _resampled_grid(turned, spacing_mm)
+
+
 def _turned(volume: Volume, orientation: str) -> Volume:
     """Axes permuted and reversed to the nearest ones of ``orientation``; a view, no copy."""
+    axes, geometry = _turned_axes(volume.geometry, orientation)
+    values = np.transpose(volume.values, [axis for axis, _ in axes])
+    values = np.flip(values, [n for n, (_, reversed_) in enumerate(axes) if reversed_])
+    return Volume(values, geometry)
+
+
+def _turned_axes(geometry: Geometry, orientation: str) -> tuple[list[tuple[int, bool]], Geometry]:
+    """For each axis of ``orientation`` the image's axis and whether it is reversed; the grid."""
     from itertools import permutations
 
     if sorted(_positive(c) for c in orientation) != ["L", "P", "S"]:
         raise ValueError(f"orientation must name three different axes, got {orientation!r}")
     wanted = np.array([_AXES_LPS[c] for c in orientation], dtype=float)
-    affine = volume.geometry.affine_lps_mm
-    cosines = wanted @ (affine[:3, :3] / np.array(volume.geometry.spacing_mm))
+    affine = geometry.affine_lps_mm
+    cosines = wanted @ (affine[:3, :3] / np.array(geometry.spacing_mm))
     order = max(permutations(range(3)), key=lambda p: sum(abs(cosines[a, p[a]]) for a in range(3)))
-    values = np.transpose(volume.values, order)
+    shape = (geometry.shape[order[0]], geometry.shape[order[1]], geometry.shape[order[2]])
     affine = affine[:, [*order, 3]].copy()
+    axes = []
     for axis in range(3):
-        if cosines[axis, order[axis]] < 0:
-            values = np.flip(values, axis)
-            affine[:, 3] += affine[:, axis] * (values.shape[axis] - 1)
+        reversed_ = bool(cosines[axis, order[axis]] < 0)
+        axes.append((order[axis], reversed_))
+        if reversed_:
+            affine[:, 3] += affine[:, axis] * (shape[axis] - 1)
             affine[:, axis] *= -1
-    return Volume(values, Geometry(affine, (values.shape[0], values.shape[1], values.shape[2])))
+    return axes, Geometry(affine, shape)
 
 
 def _positive(letter: str) -> str:
     return {"R": "L", "A": "P", "I": "S"}.get(letter, letter)
 
 
-def _model_grid(geometry: Geometry, spacing_mm: tuple[float, float, float] | None) -> Geometry:
+def _resampled_grid(geometry: Geometry, spacing_mm: tuple[float, float, float] | None) -> Geometry:
     """An orthogonal grid of the wanted spacing around the same field of view."""
     affine, shape = geometry.affine_lps_mm, geometry.shape
     if spacing_mm is None and geometry.is_orthogonal:

@@ -219,11 +219,13 @@ def _read_cases(
     from limen.data import Fingerprint
     from limen.pipeline.work import CaseJob, run_cases
 
+    window = _window(product)
+    more = ("prediction",) if model_reads else ("model_shape",) if window is not None else ()
     jobs = [
         CaseJob(
             subject=f"{dataset.name}/{case.id}",
             case=case,
-            kinds=("case", "prediction") if model_reads and dataset.is_validation else ("case",),
+            kinds=("case", *more) if dataset.is_validation else ("case",),
             declaration=product.declaration,
             root=product.folder,
             model_key="predictions on disk",
@@ -235,11 +237,14 @@ def _read_cases(
     shown.begin(len(jobs), 0)
     prints: dict[str, Fingerprint] = {}
     readable: dict[str, int] = {}
+    shapes: dict[str, list[list[int]]] = {}
     for done in run_cases(jobs, workers or os.cpu_count() or 1):
         name = done.subject.partition("/")[0]
         facts = done.results.get("case")
         if isinstance(facts, dict):
             prints[done.subject] = Fingerprint.from_dict(facts["fingerprint"])
+        if isinstance(shape := done.results.get("model_shape"), list):
+            shapes.setdefault(name, []).append(shape)
         if done.error is None:
             readable[name] = readable.get(name, 0) + 1
         else:
@@ -247,7 +252,32 @@ def _read_cases(
         shown.case_done(done.subject, done.error)
     for row in checked.sets:
         row["readable"] = readable.get(row["name"], 0)
+    if window is not None:
+        checked.notes += [n for name in shapes if (n := _padded(name, shapes[name], window))]
     return prints
+
+
+def _window(product: Product) -> tuple[int, int, int] | None:
+    """The sliding window of an ONNX model, in voxels along its x, y, z."""
+    from limen.product import OnnxModel
+
+    model = product.declaration.model
+    return model.input.patch if isinstance(model, OnnxModel) else None
+
+
+def _padded(name: str, shapes: list[list[int]], window: tuple[int, int, int]) -> str | None:
+    """What to know where images are smaller than the window, or None where none is."""
+    small = [s for s in shapes if any(n < w for n, w in zip(s, window, strict=True))]
+    if not small:
+        return None
+    least, wanted = (
+        " x ".join(map(str, v)) for v in (min(small, key=lambda s: s[0] * s[1] * s[2]), window)
+    )
+    return (
+        f"data set {name}: {len(small)} of {len(shapes)} images are smaller than the model's "
+        f"window of {wanted} voxels (the smallest has {least}); the rest of the window is padding, "
+        f"which a model can take for tissue: train and declare a patch that fits into every image"
+    )
 
 
 def _check_leakage(sets: list[_Found], prints: dict[str, Fingerprint], checked: Checked) -> None:

@@ -183,6 +183,17 @@ class _CaseWork:
             "fingerprint": fingerprint(image).as_dict(),
         }
 
+    def model_shape(self) -> list[int]:
+        """Voxels along x, y, z of the grid on which an ONNX model sees the image."""
+        from limen.data import model_grid
+        from limen.product import OnnxModel
+
+        model = self._job.declaration.model
+        assert isinstance(model, OnnxModel)
+        spec = model.input
+        grid = model_grid(self._read_image().geometry, spec.spacing_mm, spec.orientation)
+        return list(grid.shape)
+
     def prediction(self) -> bytes:
         from limen.data import encode_nifti
 
