@@ -1,4 +1,5 @@
 """Acquisition physics in physical units, on plain arrays: ``ct``, ``mr`` and ``oct``.
 
-Nothing in this room knows of cases, files or products, so it can be used alone.
+``observers`` has the image observers that all three share. Nothing in this room knows of cases,
+files or products, so it can be used alone.
 """

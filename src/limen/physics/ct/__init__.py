@@ -56,10 +56,6 @@ _HOMES = {
     "views_seen": "reading_artefacts",
     "air_unrest_hu": "reading_artefacts",
     "raw_detectability": "detect",
-    "npw_detectability": "detect",
-    "cho_detectability": "detect",
-    "laguerre_gauss_channels": "detect",
-    "gabor_channels": "detect",
 }
 
 __all__ = sorted(_HOMES)
