@@ -104,16 +104,8 @@ def filter_views(stack: Array, geometry: rays.Plane, kernel: str) -> Array:
     kind, n_detectors = stack.dtype, stack.shape[1]
     n = scipy.fft.next_fast_len(2 * n_detectors, real=True)
     if isinstance(geometry, ParallelGeometry):
-        if np.pi < geometry.arc_rad < 2 * np.pi:
-            raise GeometryError(
-                "Some lines are measured once and some twice",
-                found=f"an arc of {np.degrees(geometry.arc_rad):.1f} degrees",
-                mend="reconstruct 180 or 360 degrees, or iteratively",
-            )
         weight = np.ones(n_detectors)
-        response = filter_response(n, geometry.detector_spacing_mm, kernel)
-        turns = max(geometry.arc_rad / np.pi, 1.0)
-        response *= geometry.arc_rad / geometry.n_views / turns
+        response = parallel_response(n, geometry, kernel)
     else:
         gamma = geometry.fan_angles_rad
         weight = np.cos(gamma)
@@ -126,6 +118,19 @@ def filter_views(stack: Array, geometry: rays.Plane, kernel: str) -> Array:
     spectrum *= response.astype(kind)
     filtered = scipy.fft.irfft(spectrum, n, axis=-1, workers=-1)
     return np.asarray(filtered[:, :, :n_detectors].transpose(1, 2, 0))
+
+
+def parallel_response(n: int, geometry: ParallelGeometry, kernel: str) -> Array:
+    """(n // 2 + 1,) float64: ramp, kernel and each view's share of the arc."""
+    if np.pi < geometry.arc_rad < 2 * np.pi:
+        raise GeometryError(
+            "Some lines are measured once and some twice",
+            found=f"an arc of {np.degrees(geometry.arc_rad):.1f} degrees",
+            mend="reconstruct 180 or 360 degrees, or iteratively",
+        )
+    turns = max(geometry.arc_rad / np.pi, 1.0)
+    response = filter_response(n, geometry.detector_spacing_mm, kernel)
+    return np.asarray(response * (geometry.arc_rad / geometry.n_views / turns))
 
 
 def fan_response(n: int, geometry: FanGeometry | ConeGeometry, kernel: str) -> Array:
