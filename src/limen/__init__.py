@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Product", "__version__", "load", "run"]
+__all__ = ["Guard", "Product", "__version__", "load", "run"]
 
 if TYPE_CHECKING:
+    from limen.boundary.guard import Guard
     from limen.pipeline.product import Product, load
     from limen.pipeline.run import run
 
@@ -18,4 +19,8 @@ def __getattr__(name: str) -> Any:
         import limen.pipeline
 
         return getattr(limen.pipeline, name)
+    if name == "Guard":
+        from limen.boundary.guard import Guard
+
+        return Guard
     raise AttributeError(f"module 'limen' has no attribute {name!r}")

@@ -10,6 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from limen.boundary.guard import Check, Guard, GuardAnswer
+    from limen.boundary.guard_calibration import GuardError
     from limen.boundary.result import (
         TOGETHER,
         Boundary,
@@ -28,8 +30,12 @@ _HOME = {
     "TOGETHER": "result",
     "Boundary": "result",
     "Certificate": "result",
+    "Check": "guard",
     "Condition": "result",
     "Frontier": "result",
+    "Guard": "guard",
+    "GuardAnswer": "guard",
+    "GuardError": "guard_calibration",
     "Margin": "result",
     "Path": "result",
     "SearchAxis": "result",
@@ -42,8 +48,12 @@ __all__ = [
     "TOGETHER",
     "Boundary",
     "Certificate",
+    "Check",
     "Condition",
     "Frontier",
+    "Guard",
+    "GuardAnswer",
+    "GuardError",
     "Margin",
     "Path",
     "SearchAxis",
