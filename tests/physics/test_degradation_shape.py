@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -85,23 +86,35 @@ def test_the_round_trip_cancels() -> None:
     np.testing.assert_allclose(found, image + 3.0)
 
 
-def test_axes_agree_with_the_declaration() -> None:
-    from limen.physics.ct.acquisition import Acquisition
-    from limen.physics.ct.blur import Softening
-    from limen.physics.ct.dose import Dose
-    from limen.physics.ct.hardening import BeamHardening
-    from limen.physics.ct.motion import Motion
-    from limen.physics.ct.rings import Rings
-    from limen.physics.ct.sparse import Views
-    from limen.physics.ct.thickness import SliceThickness
+def every_degradation() -> list[Any]:
+    from limen.physics import ct, mr, oct
+
+    slices = ct.Acquisition.of_image((16, 16), 1.0, photons_per_ray=1e5)
+    coils = np.full((4, 32, 32), 0.5, np.complex64)
+    lines = mr.Acquisition((32, 32), maps=coils, noise_sd=1.0, averages=4, field_tesla=3.0,
+                           bandwidth_hz_per_pixel=200.0)  # fmt: skip
+    fringes = oct.Acquisition(oct.Sampling.even_in_wavenumber(256, 800, 900), oct.Source(850, 40))
+    return [
+        ct.Dose(slices), ct.Views(slices), ct.Arc(slices), ct.Motion(slices), ct.Rings(slices),
+        ct.BeamHardening(slices), ct.Metal(slices), ct.SliceThickness(1.0, 1.0),
+        ct.Softening(1.0, 1.0),
+        mr.SignalToNoise(lines), mr.Averages(lines), mr.FieldStrength(lines),
+        mr.Acceleration(lines), mr.Motion(lines), mr.Rotation(lines), mr.Ghosting(lines),
+        mr.Spikes(lines), mr.OffResonance(lines), mr.CoilDropout(lines), mr.PartialFourier(lines),
+        mr.BiasField(lines),
+        oct.SourcePower(fringes), oct.ExcessNoise(fringes), oct.DispersionMismatch(fringes),
+        oct.KClockError(fringes), oct.Saturation(fringes), oct.AxialMotion(fringes),
+        oct.Defocus(fringes), oct.SpectralResolution(fringes),
+    ]  # fmt: skip
+
+
+def test_every_degradation_can_be_declared_and_every_axis_has_one() -> None:
     from limen.product import AXES
 
-    acquisition = Acquisition.of_image((16, 16), 1.0, photons_per_ray=1e5)
-    for degradation in (
-        Dose(acquisition), Views(acquisition), Motion(acquisition), Rings(acquisition),
-        BeamHardening(acquisition), SliceThickness(1.0, 1.0), Softening(1.0, 1.0),
-    ):  # fmt: skip
-        axis = degradation.axis
-        declared = AXES[axis.name]
-        assert (axis.unit, axis.whole) == (declared.unit, declared.whole)
-        assert declared.lowest <= axis.lowest < axis.highest <= declared.highest
+    axes = {d.axis.name: d.axis for d in every_degradation()}
+    assert set(axes) == set(AXES)
+    for name, axis in axes.items():
+        declared = AXES[name]
+        assert axis.unit == declared.unit, name
+        assert axis.whole or not declared.whole, name
+        assert declared.lowest <= axis.lowest < axis.highest <= declared.highest, name

@@ -16,7 +16,7 @@ from limen.product.criteria import MEASURES
 from limen.product.units import _DIMENSIONS, _spellings, expected, json_pattern
 
 PINT = pint.UnitRegistry()
-PHYSICAL = ["mm", "um", "nm", "mL", "mm^3", "s", "fs^2", "Hz"]
+PHYSICAL = ["mm", "um", "nm", "pm", "mm/s", "mL", "mm^3", "s", "fs^2", "Hz", "deg", "T"]
 GIVEN = [(unit, name) for unit in PHYSICAL for name in _DIMENSIONS[unit][1]]
 
 

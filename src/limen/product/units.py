@@ -10,14 +10,16 @@ from __future__ import annotations
 import math
 import re
 
-_LENGTH_MM = {"nm": 1e-6, "um": 1e-3, "µm": 1e-3, "mm": 1.0, "cm": 10.0, "m": 1e3}
-_VOLUME_MM3 = {f"{name}^3": factor**3 for name, factor in _LENGTH_MM.items()} | {
+_LENGTH_MM = {"pm": 1e-9, "nm": 1e-6, "um": 1e-3, "µm": 1e-3, "mm": 1.0, "cm": 10.0, "m": 1e3}
+_VOLUME_MM3 = {f"{n}^3": factor**3 for n, factor in _LENGTH_MM.items() if n != "pm"} | {
     "cc": 1e3, "uL": 1.0, "µL": 1.0, "mL": 1e3, "L": 1e6, "ul": 1.0, "µl": 1.0, "ml": 1e3, "l": 1e6,
 }  # fmt: skip
 _TIME_S = {
     "fs": 1e-15, "ps": 1e-12, "ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3,
     "s": 1.0, "min": 60.0, "h": 3600.0,
 }  # fmt: skip
+_SPEED_MM_S = {"um/s": 1e-3, "µm/s": 1e-3, "mm/s": 1.0, "cm/s": 10.0, "m/s": 1e3}
+_ANGLE_DEG = {"deg": 1.0, "°": 1.0, "degrees": 1.0, "degree": 1.0}
 _FREQUENCY_HZ = {"mHz": 1e-3, "Hz": 1.0, "kHz": 1e3, "MHz": 1e6}
 
 _DIMENSIONS: dict[str, tuple[str, dict[str, float], str]] = {
@@ -25,6 +27,10 @@ _DIMENSIONS: dict[str, tuple[str, dict[str, float], str]] = {
     "mm": ("length", _LENGTH_MM, "mm, cm, m, um, nm"),
     "um": ("length", _LENGTH_MM, "um, nm, mm"),
     "nm": ("length", _LENGTH_MM, "nm, um, mm"),
+    "pm": ("length", _LENGTH_MM, "pm, nm, um"),
+    "mm/s": ("speed", _SPEED_MM_S, "mm/s, um/s, cm/s"),
+    "deg": ("angle", _ANGLE_DEG, "deg"),
+    "T": ("magnetic field", {"T": 1.0, "mT": 1e-3}, "T, mT"),
     "mL": ("volume", _VOLUME_MM3, "mL, mm^3, cm^3, L"),
     "mm^3": ("volume", _VOLUME_MM3, "mm^3, mL, cm^3, L"),
     "s": ("time", _TIME_S, "s, min, h"),
@@ -42,6 +48,8 @@ _COUNTED = {
     "views": "view",
     "coils": "coil",
     "spikes": "spike",
+    "averages": "average",
+    "samples": "sample",
 }
 """What is counted, and one of it."""
 for _many, _one in _COUNTED.items():
@@ -85,9 +93,10 @@ def parse_quantity(value: float | str, unit: str) -> float:
         same dimension, with or without a space: ``5 mm``, ``0.5cm``, ``30 %``, ``800 fs^2``,
         ``fs2`` and ``fs²`` alike. Percent are fractions.
     unit : str
-        ``mm``, ``um``, ``nm``, ``mL``, ``mm^3``, ``s``, ``fs^2``, ``Hz``, ``years``, ``HU``,
-        ``""`` (a plain number or fraction), ``x`` (a factor), or what is counted (``lesions``,
-        ``marks``, ``views``, ``coils``, ``spikes``).
+        ``mm``, ``um``, ``nm``, ``pm``, ``mm/s``, ``mL``, ``mm^3``, ``s``, ``fs^2``, ``Hz``, ``T``,
+        ``deg``, ``years``, ``HU``, ``""`` (a plain number or fraction), ``x`` (a factor), or what
+        is counted (``lesions``, ``marks``, ``views``, ``coils``, ``spikes``, ``averages``,
+        ``samples``).
 
     Raises
     ------

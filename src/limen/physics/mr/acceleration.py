@@ -74,7 +74,7 @@ class Acceleration:
             most = min(most, float(self.acquisition.n_coils))
         whole = self.mask == "equispaced"
         highest = float(np.floor(most)) if whole else float(most)
-        return Axis("mr.acceleration", "", 1.0, "higher", 1.0, max(highest, 1.0), whole)
+        return Axis("mr.acceleration", "x", 1.0, "higher", 1.0, max(highest, 1.0), whole)
 
     def draw(self, value: float, seed: int) -> Drawn:
         """The lines: the seed of a random mask, the first line of an equispaced one."""
