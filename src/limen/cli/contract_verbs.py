@@ -51,9 +51,9 @@ def requires(
 ) -> None:
     """The evidence that each regime asks for, each line bound to the evidence that is there.
 
-    A line is present, stale, missing, or outside Limen. A document made elsewhere is filed with
-    --file; it then goes stale with the model or the intended use it speaks of. Exit status 1 when
-    a line is stale or missing.
+    A line is present, falls short (fresh, on data that may not carry a submission), stale, missing,
+    or outside Limen. A document made elsewhere is filed with --file; it then goes stale with the
+    model or the intended use it speaks of. Exit status 1 when a line is not there as it should be.
     """
     from limen.pipeline import load
     from limen.pipeline.regulatory import regulatory
@@ -91,7 +91,9 @@ def requires(
                 typer.echo(f"  {'':14} {line.rule.cited}")
         for name, error in answers.untold.items():
             typer.echo(f"\n{name}: {error.what}: {error.found}; {error.mend}")
-    open_lines = any(r.state in ("stale", "missing") for lines in lists.values() for r in lines)
+    open_lines = any(
+        r.state in ("falls short", "stale", "missing") for lines in lists.values() for r in lines
+    )
     if open_lines or answers.untold:
         raise typer.Exit(1)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from limen.cli.regulation_options import On, read_date
 from limen.cli.show import (
     Folder,
     Json,
@@ -79,10 +80,21 @@ def evaluate(
     _exit(result)
 
 
-def report(folder: Folder = Path(), as_json: Json = False) -> None:
+def report(
+    folder: Folder = Path(),
+    dossier: Annotated[
+        bool, typer.Option("--dossier", help="Also write the dossier, into report/dossier.")
+    ] = False,
+    pdf: Annotated[bool, typer.Option(help="The dossier as PDF too; needs limen[pdf].")] = True,
+    on: On = None,
+    as_json: Json = False,
+) -> None:
     """Write the HTML report; says so when results are stale.
 
-    Exit status 1 when nothing may be claimed of a case set: lost cases, leaks, approvals.
+    The dossier adds the model card (CHAI, and a README for model hubs), contract, required
+    evidence, risk table, checklists, change history and the index of evidence; an export in which
+    a limit is missing is refused. Exit status 1 when nothing may be claimed of a case set: lost
+    cases, leaks, approvals.
     """
     from limen.pipeline import load
     from limen.pipeline.report import write_report
@@ -90,15 +102,23 @@ def report(folder: Folder = Path(), as_json: Json = False) -> None:
 
     product = load(folder)
     path = write_report(product)
+    written = None
+    if dossier:
+        from limen.pipeline.dossier import write_dossier
+
+        written, _ = write_dossier(product, read_date(on), pdf=pdf)
     found = look(product)
     if as_json:
         told = found.as_dict()
         kept = ("complete", "sets", "not_evaluated", "leaks", "approvals")
-        json_out({"report": str(path), **{k: told[k] for k in kept}})
+        made = {"report": str(path), "dossier": None if written is None else str(written)}
+        json_out({**made, **{k: told[k] for k in kept}})
     else:
         failures_out(found.not_evaluated)
         standing_out(found.sets, found.leaks, found.approvals)
         typer.echo(f"Report: {path}")
+        if written is not None:
+            typer.echo(f"Dossier: {written / 'dossier.html'}")
     _exit(found)
 
 

@@ -39,7 +39,10 @@ def requirements(
 
 
 def evidence_states(product: Product, found: Status) -> dict[str, str]:
-    """By kind of evidence ``fresh`` or ``stale``; what never was made is not among them."""
+    """By kind ``fresh``, ``falls short`` or ``stale``; what never was made is not among them.
+
+    Results fall short when no evaluated data set may carry a submission (its reach).
+    """
     states: dict[str, str] = {}
     for item in found.items:
         if item.state.value == "missing":
@@ -50,12 +53,27 @@ def evidence_states(product: Product, found: Status) -> dict[str, str]:
     for item in found.items:
         if item.state.value == "missing" and item.kind in states:
             states[item.kind] = "stale"
+    if not _reaches_submission(product):
+        for kind in ("summary", "verdicts", "boundary"):
+            if states.get(kind) == "fresh":
+                states[kind] = "falls short"
     for kind in FILED:
         record = product.store.latest(kind, product.declaration.product.name)
         if record is not None:
             now = _filed_inputs(product, kind, str(record_path(product, record)))
             states[kind] = "fresh" if dict(record.inputs) == now else "stale"
     return states
+
+
+def _reaches_submission(product: Product) -> bool:
+    from limen.data import REACHES, reach_of
+
+    enough = REACHES.index("submission")
+    return any(
+        REACHES.index(reach_of(s.approval, s.origin)) >= enough
+        for s in product.sets.values()
+        if s.is_validation and s.left_out is None
+    )
 
 
 def file_document(product: Product, kind: str, document: Path) -> Record:

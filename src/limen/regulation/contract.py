@@ -66,8 +66,8 @@ class Contract:
         sections: list[tuple[str, Sequence[str]]] = [("Class", self.classes)]
         sections += [(f"Responsible: {who}", duties) for who, duties in self.responsible.items()]
         sections += [
-            ("Outputs may", self.may),
-            ("Outputs may not", self.may_not),
+            ("What it does", self.may),
+            ("What its outputs may not hold", self.may_not),
             ("The label states", self.label),
             ("Updates", self.updates),
         ]

@@ -264,9 +264,9 @@ class _Mfds:
 
 def _legacy(purpose: str, facts: UseFacts) -> str:
     if purpose == "diagnosis" and facts.has("score", "diagnosis"):
-        return "의료영상 진단보조 (A26430.13, was grade 3)"
+        return "diagnosis aid A26430.13 (의료영상 진단보조), was grade 3"
     if purpose == "diagnosis":
-        return "의료영상 검출보조 (A26430.15, was grade 2)"
+        return "detection aid A26430.15 (의료영상 검출보조), was grade 2"
     if purpose == "information" and facts.has("contour", "measurement"):
-        return "의료영상 분석 (A26430.06, was grade 2)"
+        return "image analysis A26430.06 (의료영상 분석), was grade 2"
     return ""

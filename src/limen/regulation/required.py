@@ -9,7 +9,7 @@ from typing import Literal
 from limen.regulation.answer import RegimeAnswer
 from limen.regulation.rules import BOOK, Rule
 
-State = Literal["present", "stale", "missing", "outside Limen"]
+State = Literal["present", "falls short", "stale", "missing", "outside Limen"]
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,10 @@ class Required:
     kinds : tuple of str
         Kinds of evidence that answer it.
     state : str
+        ``falls short``: it is there and fresh, on data that may not carry a submission;
         ``outside Limen`` when what lacks is a document of `FILED` that nobody filed.
     missing : tuple of str
-        Kinds that are missing or stale.
+        Kinds that are missing, stale or fall short.
     """
 
     item: str
@@ -73,7 +74,8 @@ def required_evidence(answer: RegimeAnswer, states: Mapping[str, str]) -> tuple[
     ----------
     answer : RegimeAnswer
     states : mapping
-        By kind of evidence ``fresh`` or ``stale``; a kind that is not there is missing.
+        By kind of evidence ``fresh``, ``falls short`` or ``stale``; a kind that is not there is
+        missing.
 
     Raises
     ------
@@ -92,8 +94,10 @@ def required_evidence(answer: RegimeAnswer, states: Mapping[str, str]) -> tuple[
             state = "outside Limen"
         elif absent:
             state = "missing"
-        elif lacking:
+        elif any(states[k] == "stale" for k in lacking):
             state = "stale"
+        elif lacking:
+            state = "falls short"
         named = BOOK.get(f"{answer.regime}.{rule}", answer.on)
         found.append(Required(item, named, kinds, state, lacking))
     return tuple(found)

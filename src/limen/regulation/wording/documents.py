@@ -239,6 +239,9 @@ def _pdf(path: Path) -> tuple[list[Block], list[str]]:
         for number, page in enumerate(reader.pages, 1):
             text = page.extract_text() or ""
             place = f"page {number}"
+            if _is_garbled(text):
+                unread.append(f"{place}: its text cannot be read back (fonts without a usable map)")
+                continue
             blocks += [Block(place, p) for p in _paragraphs(text)]
             pictures = len(page.images)
             if pictures:
@@ -256,6 +259,12 @@ def _pdf(path: Path) -> tuple[list[Block], list[str]]:
             ) from None
         raise damaged from None
     return blocks, unread
+
+
+def _is_garbled(text: str) -> bool:
+    """Whether what came back are codes of glyphs and no characters."""
+    odd = sum((c < " " and c not in "\t\n\r\f\v") or c == "\ufffd" for c in text)
+    return odd > 0.05 * len(text)
 
 
 def _paragraphs(text: str) -> list[str]:
