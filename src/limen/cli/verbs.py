@@ -27,6 +27,7 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
         "sign": ("evidence_verbs", "Sign a result with your key."),
         "bundle": ("evidence_verbs", "The ledger for a stranger to verify with public keys."),
         "keys": ("evidence_verbs", "Keys and the roster: who signs in which role."),
+        "reach": ("release_verbs", "How far results may go, and what a withdrawal touches."),
     },
     "Regulation": {
         "classify": ("regulation_verbs", "Class under FDA, EU MDR and Korea's MFDS, and why."),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         origin_of,
         reach,
         reach_of,
+        require_agreement,
     )
     from limen.data.case import Case, Source, SourceKind
     from limen.data.errors import (
@@ -68,7 +69,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "approvals": "REACHES Approval ApprovalError ApprovalKind Reach approval_problem "
-    "load_approval origin_of reach reach_of",
+    "load_approval origin_of reach reach_of require_agreement",
     "case": "Case Source SourceKind",
     "errors": "BadValues BrokenSeries DataError EmptyFolder GeometryMismatch IdentityError "
     "ManifestError OverlappingLabels SpacingMissing UndeclaredLabel UnreadableFile",
@@ -136,6 +137,7 @@ __all__ = [
     "read_labels",
     "read_nifti",
     "read_nrrd",
+    "require_agreement",
     "require_finite",
     "scores_to_image_space",
     "split_patients",

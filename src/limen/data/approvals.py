@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from limen.errors import LimenError
+from limen.evidence.duo import UnknownPurpose, commercial_refusal, shorthand
 from limen.product.declaration import Origin
 
 ApprovalKind = Literal[
@@ -29,8 +40,21 @@ REACHES: tuple[Reach, ...] = (
 )
 """From the least to the furthest."""
 
-_MADE: tuple[ApprovalKind, ...] = ("phantom", "simulated")
-_NEEDS_BOARD: tuple[ApprovalKind, ...] = ("retrospective-waiver", "prospective-consent")
+MADE: tuple[ApprovalKind, ...] = ("phantom", "simulated")
+"""Kinds of which no person is behind the data."""
+NEEDS_BOARD: tuple[ApprovalKind, ...] = ("retrospective-waiver", "prospective-consent")
+_MAY_BE_SOLD = (
+    "CC0",
+    "CC-BY",
+    "CC-BY-SA",
+    "MIT",
+    "Apache",
+    "BSD",
+    "PDDL",
+    "ODC-By",
+    "CDLA-Permissive",
+)
+_NOT_SOLD = re.compile(r"(?i)(^|[^a-z])NC([^a-z]|$)|non-?\s?commercial")
 
 
 class ApprovalError(LimenError):
@@ -46,21 +70,84 @@ class Approval(BaseModel):
     board: str | None = Field(default=None, description="Review board or ethics committee.")
     number: str | None = Field(default=None, description="The board's number of the approval.")
     issued: date | None = Field(default=None, description="First day on which it holds.")
-    expires: date | None = Field(default=None, description="Last day on which it holds.")
-    purposes: list[str] = Field(default_factory=list, description="What the data may be used for.")
-    sites: list[str] = Field(default_factory=list, description="Which sites it covers.")
+    expires: date | None = Field(
+        default=None, description="Last day on which it holds; a waiver or a consent states it."
+    )
+    purposes: list[str] = Field(
+        default_factory=list,
+        description="What the data may be used for, in terms of the GA4GH Data Use Ontology: NRES "
+        "(no restriction), GRU (any research), HMB (health research), DS (one disease), CC "
+        "(clinical care), with modifiers such as NCU (non-commercial); of phantoms and simulated "
+        "patients in words.",
+    )
+    diseases: list[str] = Field(
+        default_factory=list, description="That the term DS is limited to, e.g. MONDO:0005233."
+    )
+    sites: list[str] = Field(
+        default_factory=list, description="Which sites it covers; none stated: any."
+    )
+    populations: list[str] = Field(
+        default_factory=list, description="Which patients it covers, in words."
+    )
+    legal_basis: list[str] = Field(
+        default_factory=list,
+        description="The law behind the consent or its waiver, e.g. 21 CFR 50.22.",
+    )
+    sharing: str | None = Field(
+        default=None, description="To whom and where the data may go, in words."
+    )
     licence: str | None = Field(default=None, description="Of public data, e.g. CC-BY-4.0.")
+    commercial: bool | None = Field(
+        default=None, description="Whether the data may serve a product that is sold."
+    )
     de_identification: str | None = Field(default=None, description="How, by whom.")
+    withdrawn: dict[str, date] = Field(
+        default_factory=dict,
+        description="Patients (as Limen names them, P-...) who withdrew, and from which day.",
+    )
     note: str | None = Field(default=None, description="Anything else a reader should know.")
+
+    @field_validator("purposes")
+    @classmethod
+    def _known_terms(cls, value: list[str], info: ValidationInfo) -> list[str]:
+        if info.data.get("kind") in MADE:
+            return value  # nobody's data, and nobody's permission: words are enough
+        unknown = []
+        for text in value:
+            try:
+                shorthand(text)
+            except UnknownPurpose as error:
+                near, is_near, _ = (error.mend or "").partition("?")
+                unknown.append(f"{text!r}" + (f" ({near}?)" if is_near else ""))
+        if unknown:
+            raise ValueError(
+                "no term of the GA4GH Data Use Ontology that Limen knows: "
+                f"{'; '.join(unknown)}; e.g. GRU (any research), HMB (health research), DS (one "
+                "disease), CC (care); words go into note"
+            )
+        return sorted({shorthand(text) for text in value})
 
     @model_validator(mode="after")
     def _consistent(self) -> Approval:
-        if self.kind in _NEEDS_BOARD and not (self.board and self.number):
+        if self.kind in NEEDS_BOARD and not (self.board and self.number):
             raise ValueError(f"a {self.kind} approval states its board and its number")
+        if self.kind in NEEDS_BOARD and self.expires is None:
+            raise ValueError(
+                f"a {self.kind} approval states its last day (expires): boards approve for a term"
+            )
         if self.kind == "public" and not self.licence:
             raise ValueError("public data states its licence")
         if self.issued and self.expires and self.expires < self.issued:
             raise ValueError("expires lies before issued")
+        if self.kind in MADE:
+            return self
+        if ("DS" in self.purposes) != bool(self.diseases):
+            raise ValueError("the term DS and the diseases it is limited to are stated together")
+        forbids = commercial_refusal(self.purposes)
+        if self.commercial and forbids is not None:
+            raise ValueError(f"commercial is true, and a purpose says: {forbids}")
+        if self.commercial and licence_allows_sale(self.licence) is False:
+            raise ValueError("commercial is true, and the licence is non-commercial")
         return self
 
     def expired(self, today: date | None = None) -> bool:
@@ -127,6 +214,55 @@ def load_approval(path: Path) -> Approval:
         ) from None
 
 
+def licence_allows_sale(licence: str | None) -> bool | None:
+    """Whether a licence lets data serve a product that is sold; None where its name does not say.
+
+    ``CC-BY-NC-4.0`` and whatever calls itself non-commercial do not; the well-known free licences
+    by their SPDX names, with or without a version, do.
+    """
+    if not licence:
+        return None
+    if _NOT_SOLD.search(licence):
+        return False
+    named = re.match(r"[A-Za-z0-9-]+?(?=(-[\d.]+)?(?:[^\w.-]|$))", licence.strip())
+    free = {name.casefold() for name in _MAY_BE_SOLD}
+    return True if named is not None and named.group().casefold() in free else None
+
+
+def require_agreement(approvals: Mapping[str, Approval]) -> None:
+    """Refuse two files that state one approval of one board, and state it differently.
+
+    Parameters
+    ----------
+    approvals : mapping
+        Where it stands (a file as it was declared) to the approval.
+
+    Raises
+    ------
+    ContradictingApprovals
+    """
+    from limen.evidence.reach import ContradictingApprovals
+
+    first: dict[tuple[str, str], str] = {}
+    for place, approval in approvals.items():
+        if not approval.number:
+            continue
+        key = ((approval.board or "").casefold().strip(), approval.number.strip())
+        other = first.setdefault(key, place)
+        differ = [
+            name
+            for name in Approval.model_fields
+            if name != "note" and getattr(approvals[other], name) != getattr(approval, name)
+        ]
+        if differ:
+            raise ContradictingApprovals(
+                "two files state one approval differently",
+                where=f"{other} and {place}",
+                found=f"number {approval.number}; they differ in {', '.join(differ)}",
+                mend="keep the one that the board issued; give an amendment its own number",
+            )
+
+
 def approval_problem(approval: Approval, today: date | None = None) -> ApprovalError | None:
     """Why the approval does not hold today, or None."""
     if approval.in_force(today):
@@ -156,8 +292,8 @@ def origin_of(approval: Approval, declared: Origin | None) -> Origin:
         If ``measured`` or ``observed`` is declared on phantom or simulated data.
     """
     if declared is None:
-        return "phantom" if approval.kind in _MADE else "measured"
-    if approval.kind in _MADE and declared in ("measured", "observed"):
+        return "phantom" if approval.kind in MADE else "measured"
+    if approval.kind in MADE and declared in ("measured", "observed"):
         raise ApprovalError(
             f"the data is declared as {declared}, and its approval says {approval.kind}",
             found=f"origin: {declared}",
@@ -169,16 +305,9 @@ def origin_of(approval: Approval, declared: Origin | None) -> Origin:
 def reach(kind: ApprovalKind) -> Reach:
     """How far results on data of this kind of approval may reach, at most.
 
-    - phantom, simulated: ``feasibility``. They serve verification and bias; alone they carry no
-      clinical claim (FDA, Quantitative Imaging guidance 2022; Credibility of Computational
-      Modeling and Simulation guidance 2023, which leaves out standalone machine learning).
-    - undeclared: ``feasibility``.
-    - public: ``publication``. Often tested on and seen in training, so not sequestered, and
-      licences differ.
-    - retrospective-waiver: ``submission``. Standalone and reader studies rest on such data
-      (MDCG 2020-1, 4.4; Korea's Digital Medical Products Rule Art 14(3)1; 21 CFR 812.28); claims
-      on prediction or patient management may need prospective data, so not further.
-    - prospective-consent: ``routine-use`` (21 CFR 812, MDR Art 62).
+    Phantom and simulated data reach ``feasibility``, public data ``publication``, a retrospective
+    waiver ``submission`` and prospective consent ``routine-use``; undeclared data ``feasibility``.
+    Which rule says so under FDA, MDR and MFDS stands in :mod:`limen.data.approval_rules`.
     """
     table: dict[ApprovalKind, Reach] = {
         "phantom": "feasibility",

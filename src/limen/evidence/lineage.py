@@ -133,6 +133,20 @@ class Lineage:
         found, _ = _reached(self._down, nodes)
         return np.sort(found)
 
+    def ways_down(
+        self, nodes: Iterable[int] | NDArray[np.integer[Any]]
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """These nodes and all derived from them, the nearest first, and the way to each.
+
+        Returns
+        -------
+        (array, array)
+            Numbers, shape (found,); and for every node of the lineage the number of the one
+            through which it was reached, shape (nodes,), the number of nodes or negative where it
+            was the start or was not reached.
+        """
+        return _reached(self._down, nodes)
+
     def ancestors(self, node: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """What a node was derived from, itself included, the nearest first.
 

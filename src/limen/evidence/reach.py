@@ -38,6 +38,7 @@ Rule = Literal[
     "no approval",
     "non-commercial",
     "commercial use not stated",
+    "legal basis not shown",
     "kind of approval",
 ]
 CEILINGS: dict[Rule, Stage] = {
@@ -53,6 +54,7 @@ CEILINGS: dict[Rule, Stage] = {
     # research is not commerce
     "non-commercial": "publication",
     "commercial use not stated": "publication",
+    "legal basis not shown": "publication",
 }
 """How far each fault lets its sources, and all derived from them, go."""
 NEEDS_PERMISSION = ("case", "weights", "synthetic")
@@ -84,6 +86,10 @@ class Permission:
         Where the data may be used; None for anywhere.
     commercial : bool or None
         Whether it may serve a commercial product; None where nothing says so.
+    lacks : tuple of (str, str)
+        What its caller found missing in it: rules of :data:`CEILINGS`, and why, in words.
+    because : str
+        Why its ceiling is what it is.
     """
 
     name: str
@@ -94,6 +100,18 @@ class Permission:
     diseases: frozenset[str] = frozenset()
     sites: frozenset[str] | None = None
     commercial: bool | None = None
+    lacks: tuple[tuple[Rule, str], ...] = ()
+    because: str = ""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something the caller found that limits single nodes, e.g. a case from a site not covered."""
+
+    rule: Rule
+    of: str
+    why: str
+    nodes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -201,6 +219,7 @@ def reach(
     *,
     patients: Mapping[str, str] | None = None,
     withdrawn: Mapping[str, date] | None = None,
+    faults: Iterable[Fault] = (),
 ) -> Reach:
     """Every limit on a lineage, for one use.
 
@@ -216,6 +235,8 @@ def reach(
         Name of a case to its patient.
     withdrawn : mapping, optional
         Patient to the day from which the consent is withdrawn.
+    faults : iterable of Fault, optional
+        What limits single nodes besides.
 
     Raises
     ------
@@ -245,7 +266,7 @@ def reach(
     found: list[tuple[Rule, Stage, str, str, list[int]]] = [
         (rule, ceiling, name, why, nodes[name])
         for name, permission in known.items()
-        for rule, ceiling, why in _limits_of(permission, use)
+        for rule, ceiling, why in limits_of(permission, use)
     ]
     unknown = [
         int(i)
@@ -254,6 +275,10 @@ def reach(
     ]
     found.append(("no approval", CEILINGS["no approval"], "", "no approval is declared", unknown))
     found += _withdrawals(lineage, use, patients or {}, withdrawn or {})
+    found += [
+        (f.rule, CEILINGS[f.rule], f.of, f.why, [lineage.number(n) for n in f.nodes])
+        for f in faults
+    ]
     return Reach(lineage, tuple(_limit(lineage, *f) for f in found if f[4]))
 
 
@@ -262,7 +287,7 @@ def withdrawal(lineage: Lineage, cases: Iterable[str]) -> NDArray[np.intp]:
     return lineage.descendants([lineage.number(c) for c in cases])
 
 
-def _limits_of(p: Permission, use: Use) -> list[tuple[Rule, Stage, str]]:
+def limits_of(p: Permission, use: Use) -> list[tuple[Rule, Stage, str]]:
     """What one permission lacks for a use, and how far its kind goes."""
     found: list[tuple[Rule, str]] = []
     if p.expires is not None and p.expires < use.day:
@@ -287,11 +312,11 @@ def _limits_of(p: Permission, use: Use) -> list[tuple[Rule, Stage, str]]:
             found.append(
                 ("commercial use not stated", "whether a product may be sold is not stated")
             )
+    found += p.lacks
     limits = [(rule, CEILINGS[rule], why) for rule, why in found]
     if p.ceiling != STAGES[-1]:
-        limits.append(
-            ("kind of approval", p.ceiling, f"data of its kind reaches {p.ceiling} at most")
-        )
+        why = p.because or f"data of its kind reaches {p.ceiling} at most"
+        limits.append(("kind of approval", p.ceiling, why))
     return limits
 
 

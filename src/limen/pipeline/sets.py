@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 
 def load_sets(product: Product) -> dict[str, LoadedSet]:
     """Find the cases of every declared data set; nothing but headers is read."""
-    from limen.data import Pseudonyms, load_or_make_salt
+    from limen.data import Pseudonyms, load_or_make_salt, require_agreement
 
     pseudonyms = Pseudonyms(load_or_make_salt(product.state_folder / "salt"))
-    return {d.name: _load_set(product, d, pseudonyms) for d in product.declaration.data}
+    sets = {d.name: _load_set(product, d, pseudonyms) for d in product.declaration.data}
+    require_agreement({s.declared.approval: s.approval for s in sets.values()})
+    return sets
 
 
 def _load_set(product: Product, declared: Dataset, pseudonyms: Pseudonyms) -> LoadedSet:

@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from limen.errors import LimenError
+
 if TYPE_CHECKING:
-    from limen.pipeline.product import Product
+    from limen.pipeline.product import LoadedSet, Product
 
 
 def set_standing(product: Product, not_evaluated: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -41,10 +44,27 @@ def approvals_not_in_force(product: Product) -> dict[str, dict[str, str | None]]
 
     found = {}
     for dataset in product.sets.values():
-        problem = approval_problem(dataset.approval) if dataset.left_out is None else None
+        if dataset.left_out is not None:
+            continue
+        problem = approval_problem(dataset.approval) or _withdrawn(dataset)
         if problem is not None:
             found[dataset.name] = problem.as_dict()
     return found
+
+
+def _withdrawn(dataset: LoadedSet) -> LimenError | None:
+    """Cases that are still here although their patient withdrew."""
+    gone = {p for p, day in dataset.approval.withdrawn.items() if day <= date.today()}
+    cases = [c.id for c in dataset.cases if c.patient in gone]
+    if not cases:
+        return None
+    return LimenError(
+        "a patient withdrew, and the cases are still here",
+        where=f"data set {dataset.name}",
+        found=", ".join(cases[:5]) + (f" and {len(cases) - 5} more" if len(cases) > 5 else ""),
+        mend=f"take them out; `limen reach --withdraw {dataset.name}/{cases[0]}` lists what was "
+        "made with them",
+    )
 
 
 def place(subject: str, where: str | None) -> str:

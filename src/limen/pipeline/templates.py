@@ -16,10 +16,12 @@ kind: undeclared
 # board: Ethics committee of ...
 # number: 2026-001
 # issued: 2026-01-31
-# expires: 2028-01-31           # after this day Limen says that it has expired
-# purposes: [validation]
+# expires: 2028-01-31           # the last day on which it holds
+# purposes: [HMB]               # GA4GH Data Use Ontology: NRES, GRU, HMB, DS, CC, with NCU ...
+# legal_basis: [21 CFR 50.22]   # the law behind the consent or its waiver
 # sites: [...]
 # licence: CC-BY-4.0            # of public data
+# commercial: true              # whether the data may serve a product that is sold
 # de_identification: how, and by whom
 """
 

@@ -27,6 +27,7 @@ def cross_check(root: Node, file: str) -> list[Problem]:
     check.task()
     check.criteria()
     check.data()
+    check.lineage()
     check.model()
     check.physics()
     return check.problems
@@ -218,6 +219,25 @@ class _Checks:
         if sets and set(uses) == {"development"}:
             words = "at least one data set with use: validation"
             self._report(("data",), words, found="use: development alone", at_key=True)
+
+    def lineage(self) -> None:
+        made = self._get(("lineage",))
+        sets = self._get(("data",))
+        if not isinstance(made, list):
+            return
+        names = [self._text("lineage", i, "name") for i in range(len(made))]
+        places = range(len(sets)) if isinstance(sets, list) else range(0)
+        known = [n for n in (self._text("data", i, "name") for i in places) if n]
+        known += ["model", "report", *(n for n in names if n)]
+        for i, name in enumerate(names):
+            if name is not None and name in names[:i]:
+                self._report(("lineage", i, "name"), "a name of its own")
+            sources = self._get(("lineage", i, "from"))
+            for k in range(len(sources)) if isinstance(sources, list) else ():
+                source = self._text("lineage", i, "from", k)
+                if source is not None and source not in known:
+                    words = "a data set, model, report or a name of lineage"
+                    self._report(("lineage", i, "from", k), words, near=nearest(source, known))
 
     def _places(self, path: Path) -> None:
         has_path, has_images = self._stated(*path, "path"), self._stated(*path, "images")

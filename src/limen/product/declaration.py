@@ -161,6 +161,11 @@ class IntendedUse(_Strict):
         ]
         | None
     ) = Field(default=None, description="What is found, as far as a rule asks.")
+    disease: str | None = Field(
+        default=None,
+        description="The disease it is about, e.g. MONDO:0005233; held against data whose use is "
+        "limited to one.",
+    )
     disease_trained: bool | None = Field(
         default=None, description="Trained on, or judged by criteria of, a certain disease."
     )
@@ -410,6 +415,26 @@ class AxisRange(_Strict):
     to: float = Field(description="The worst condition to be searched.")
 
 
+class Made(_Strict):
+    """Something that was made from data or from other weights, and that ``data`` does not show."""
+
+    name: str = Field(
+        pattern=DATASET_NAME,
+        description="Its name; of a data set or `model`, when it is that which was made so.",
+    )
+    kind: Literal["weights", "synthetic", "threshold", "text"] = Field(
+        description="weights: pretrained, teacher, fine-tuned; synthetic: data drawn from weights."
+    )
+    from_: list[Text] = Field(
+        default_factory=list,
+        alias="from",
+        description="What it was made from: data sets, `model`, `report`, names of this list.",
+    )
+    approval: Text | None = Field(
+        default=None, description="File of its own approval or licence, when it is from elsewhere."
+    )
+
+
 class Declaration(_Strict):
     """The whole of ``limen.yaml``."""
 
@@ -424,6 +449,11 @@ class Declaration(_Strict):
     model: Model = Field(description="A frozen model: onnx, command or predictions.")
     physics: dict[str, AxisRange] = Field(
         default_factory=dict, description="How far the acquisition may degrade, axis by axis."
+    )
+    lineage: list[Made] = Field(
+        default_factory=list,
+        description="What model, data and texts were made from, as far as `data` does not say. A "
+        "model that is not named here was made from the development sets.",
     )
     regimes: list[Literal["fda", "mdr", "mfds"]] = Field(
         default_factory=list, description="Whose rules apply: FDA, EU MDR, Korea's MFDS."

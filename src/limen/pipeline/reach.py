@@ -1,0 +1,240 @@
+"""How far a product's results go, and what a withdrawal or the end of an approval touches.
+
+Each stage is a use of its own: a publication is research and no commerce, a submission is health
+research for a product, routine use is care. Results reach the last stage for whose use nothing on
+their lineage stands against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from limen.errors import LimenError
+from limen.evidence.duo import Purpose, conditions
+from limen.evidence.reach import STAGES, Because, Limit, Permission, Reach, Stage, Use, limits_of
+from limen.evidence.reach import reach as reach_through
+from limen.pipeline.lineage import RESULTS, ProductLineage, product_lineage
+
+if TYPE_CHECKING:
+    from limen.pipeline.product import LoadedSet, Product
+
+_USES: dict[Stage, tuple[Purpose, bool]] = {
+    "feasibility": ("methods", False),
+    "publication": ("methods", False),
+    "clinical-validation": ("health-research", True),
+    "submission": ("health-research", True),
+    "routine-use": ("clinical-care", True),
+}
+"""What each stage is: the purpose, and whether it serves a product that may be sold."""
+
+
+class NoSuchSource(LimenError):
+    """No patient, case or approval of this name stands behind the product."""
+
+
+@dataclass(frozen=True)
+class Affected:
+    """Something that a question touches, and the way from it down to the source."""
+
+    kind: str
+    name: str
+    path: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class HowFar:
+    """How far the results of a product go.
+
+    Attributes
+    ----------
+    stage : str
+    asked : str
+        The stage after it, which does not hold; the last one where nothing stands against it.
+    because : tuple of Because
+        What stands against ``asked``, the lowest first, each with an ancestor and the path.
+    faults : tuple of Limit
+        Everything that is wrong or missing for ``asked``.
+    conditions : dict
+        Terms whose conditions no lineage can show to be met, and what they ask for.
+    nodes : int
+    """
+
+    stage: Stage
+    asked: Stage
+    because: tuple[Because, ...]
+    faults: tuple[Limit, ...]
+    conditions: dict[str, str]
+    nodes: int
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "reach": self.stage,
+            "not": None if self.stage == self.asked else self.asked,
+            "because": [
+                {
+                    "rule": b.limit.rule,
+                    "of": b.limit.of,
+                    "why": b.limit.why,
+                    "reaches": b.limit.ceiling,
+                    "affected": int(b.limit.affected.size),
+                    "path": list(b.path),
+                }
+                for b in self.because
+            ],
+            "conditions": self.conditions,
+            "nodes": self.nodes,
+        }
+
+
+def how_far(
+    product: Product,
+    *,
+    day: date | None = None,
+    sites: Iterable[str] = (),
+    node: str = RESULTS,
+    known: ProductLineage | None = None,
+) -> HowFar:
+    """How far one node of a product's lineage goes; by default all results together.
+
+    Parameters
+    ----------
+    product : Product
+    day : date, optional
+        Default today, in the calendar of this machine.
+    sites : iterable of str
+        Where the results are to be used.
+    node : str
+    known : ProductLineage, optional
+        As :func:`limen.pipeline.lineage.product_lineage` gave it.
+    """
+    known = known or product_lineage(product)
+    disease = product.declaration.product.intended_use.disease
+    wanted = frozenset(sites)
+    reached: Stage = "none"
+    found: dict[tuple[Purpose, bool], Reach] = {}
+    for stage, (purpose, commercial) in _USES.items():
+        if (purpose, commercial) not in found:
+            use = Use(day or date.today(), purpose, disease, wanted, commercial)
+            found[purpose, commercial] = _reach(known, use)
+        answer = found[purpose, commercial]
+        if STAGES.index(answer.stage(node)) < STAGES.index(stage):
+            against = [
+                b
+                for b in answer.because(node)
+                if STAGES.index(b.limit.ceiling) < STAGES.index(stage)
+            ]
+            faults = [b.limit for b in against if b.limit.is_fault]
+            return HowFar(
+                reached, stage, tuple(against), tuple(faults), _conditions(known),
+                len(known.lineage),
+            )  # fmt: skip
+        reached = stage
+    return HowFar(reached, reached, (), (), _conditions(known), len(known.lineage))
+
+
+def set_reach(product: Product, dataset: LoadedSet, day: date | None = None) -> Stage:
+    """How far results on one data set go by its own approval, whatever else they derive from."""
+    from limen.data.permissions import permission_of
+
+    approval = dataset.approval
+    name = dataset.declared.approval
+    permission = permission_of(approval, dataset.origin, name, product.declaration.regimes)
+    disease = product.declaration.product.intended_use.disease
+    reached: Stage = "none"
+    for stage, (purpose, commercial) in _USES.items():
+        use = Use(day or date.today(), purpose, disease, frozenset(), commercial)
+        ceilings = [STAGES.index(ceiling) for _, ceiling, _ in limits_of(permission, use)]
+        if ceilings and min(ceilings) < STAGES.index(stage):
+            break
+        reached = stage
+    return reached
+
+
+def affected_by_patient(product: Product, patient: str) -> list[Affected]:
+    """Everything that derives from a patient's cases: what has to be looked at on withdrawal.
+
+    Parameters
+    ----------
+    patient : str
+        As Limen names it (``P-...``), or one of the patient's cases as ``DATASET/CASE``.
+
+    Raises
+    ------
+    NoSuchSource
+    """
+    known = product_lineage(product)
+    of_case = known.patients.get(f"case {patient}")
+    cases = [c for c, p in known.patients.items() if p == (of_case or patient)]
+    if not cases and f"case {patient}" in known.lineage.names:
+        cases = [f"case {patient}"]
+    if not cases:
+        raise NoSuchSource(
+            "no case of this patient stands behind the product",
+            found=patient[:40],
+            mend="name the patient as the tables do (P-...), or one case as DATASET/CASE",
+        )
+    return _affected(known, cases)
+
+
+def affected_by_approval(product: Product, approval: str) -> list[Affected]:
+    """Everything that derives from data under an approval, by its file or its number."""
+    known = product_lineage(product)
+    names = {p.name for p in known.permissions if _is_named(p, approval)}
+    sources = [node for node, held in known.held.items() if names & set(held)]
+    if not names:
+        raise NoSuchSource(
+            "no approval of this file or number stands behind the product",
+            found=approval[:60],
+            mend="there are: " + "; ".join(p.name for p in known.permissions),
+        )
+    return _affected(known, sources)
+
+
+def in_words(found: HowFar) -> list[str]:
+    """The answer, one sentence for each thing that stands against the next stage."""
+    if found.stage == found.asked:
+        return ["Nothing on the lineage stands against routine use."]
+    return [
+        f"{b.limit.rule}: {b.limit.why}{f' [{b.limit.of}]' if b.limit.of else ''}; touches "
+        f"{b.limit.affected.size} of {found.nodes} nodes; by {' <- '.join(b.path)}"
+        for b in found.because
+    ]
+
+
+def _affected(known: ProductLineage, sources: list[str]) -> list[Affected]:
+    """What derives from these nodes, each with the shortest way to the nearest of them."""
+    lineage = known.lineage
+    start = [lineage.number(s) for s in sources]
+    order, through = lineage.ways_down(start)
+    found = []
+    for number in order:
+        way = [int(number)]
+        while through[way[-1]] >= 0 and through[way[-1]] < len(lineage):
+            way.append(int(through[way[-1]]))
+        names = tuple(lineage.names[i] for i in way)
+        if names[0] != RESULTS:
+            found.append(Affected(lineage.kinds[int(number)], names[0], names))
+    return found
+
+
+def _reach(known: ProductLineage, use: Use) -> Reach:
+    return reach_through(
+        known.lineage,
+        use,
+        known.permissions,
+        known.held,
+        patients=known.patients,
+        withdrawn=known.withdrawn,
+        faults=known.faults,
+    )
+
+
+def _conditions(known: ProductLineage) -> dict[str, str]:
+    return conditions({t for p in known.permissions for t in p.purposes or ()})
+
+
+def _is_named(permission: Permission, asked: str) -> bool:
+    return asked in (permission.name, *permission.name.replace(", number ", ", ").split(", "))
