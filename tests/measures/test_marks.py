@@ -183,3 +183,11 @@ def test_a_curve_needs_lesions_and_an_area_needs_cases_without():
         froc([marked_case(0, [0.5], [])])
     with pytest.raises(Undefined, match="every case has a lesion"):
         afroc([marked_case(1, [], [])])
+
+
+def test_a_long_chain_of_marks_makes_way_for_one_more():
+    n = 3000  # each mark hits its lesion and the next; the last one moves all others on
+    hits = [(m + side, m) for m in range(n) for side in (1, 0) if m + side < n]
+    found = marked_case(n, np.arange(n)[::-1] + 1.0, hits)
+    assert np.isfinite(found.lesion_scores).all()
+    assert found.false_scores.size == 0

@@ -18,8 +18,9 @@ def components(runs: Runs) -> tuple[Array, int]:
     if not len(runs):
         return np.zeros(0, np.int64), 0
     parent = _joined(runs.row, runs.start, runs.stop, runs.value, runs.row_pointer(), runs.shape[1])
-    roots, number = np.unique(parent, return_inverse=True)
-    return number, len(roots)
+    is_first = parent == np.arange(len(parent))
+    number: Array = (np.cumsum(is_first) - 1)[parent]
+    return number, int(is_first.sum())
 
 
 @numba.njit(cache=True, nogil=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 Kind = Literal["mask", "instances"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Lesion:
     """Size and place of one lesion.
 
@@ -75,6 +76,9 @@ class Lesions:
     ----------
     lesions : tuple of Lesion
         Ordered by id.
+    columns : tuple of lists
+        The same attribute by attribute, in the order of :class:`Lesion` and without the id: of a
+        hundred thousand specks nobody wants objects twice.
     runs : Runs
         Of all lesions, their ids as values.
     order : (int, int, int)
@@ -83,10 +87,17 @@ class Lesions:
         Of the map.
     """
 
-    lesions: tuple[Lesion, ...]
+    columns: tuple[Sequence[Any], ...]
     runs: Runs
     order: tuple[int, int, int]
     shape: tuple[int, int, int]
+
+    def __len__(self) -> int:
+        return len(self.columns[0])
+
+    @cached_property
+    def lesions(self) -> tuple[Lesion, ...]:
+        return tuple(Lesion(at, *row) for at, row in enumerate(zip(*self.columns, strict=True), 1))
 
 
 @dataclass(frozen=True)
@@ -147,7 +158,7 @@ def lesions_of(
     """
     from limen.measures.components import components
 
-    values = np.unique(runs.value)
+    given, values = runs, np.unique(runs.value)
     named = {int(v): names if isinstance(names, str) else names.get(int(v)) for v in values}
     for value, name in named.items():
         if name is None:
@@ -162,18 +173,16 @@ def lesions_of(
         part, n = np.searchsorted(values, runs.value), len(values)
     by_part = np.argsort(part, kind="stable")
     runs, part = runs.take(by_part), part[by_part]
-    first = np.searchsorted(part, np.arange(n))
-    found = _describe(
-        runs, first, order, affine_mm, [str(named[int(v)]) for v in runs.value[first]]
-    )
+    first = np.searchsorted(part, np.arange(n + 1))
+    label_of = [str(named[v]) for v in runs.value[first[:-1]].tolist()]
+    columns, places = _describe(runs, first, order, affine_mm, label_of)
     ids = np.empty(n, np.int32)
-    ids[[at for at, _ in found]] = np.arange(1, n + 1)
-    by_row = np.lexsort((runs.start, runs.row))
-    numbered = type(runs)(runs.shape, runs.row, runs.start, runs.stop, ids[part]).take(by_row)
-    shape = [0, 0, 0]
-    for axis, size in zip(order, runs.shape, strict=True):
-        shape[axis] = size
-    return Lesions(tuple(x for _, x in found), numbered, order, (shape[0], shape[1], shape[2]))
+    ids[places] = np.arange(1, n + 1)
+    # back into the order of rows
+    numbered = np.empty(len(runs), np.int32)
+    numbered[by_part] = ids[part]
+    runs = given.with_values(numbered)
+    return Lesions(columns, runs, order, _turned(runs.shape, order))
 
 
 def overlaps(reference: Lesions, prediction: Lesions) -> list[Pair]:
@@ -194,29 +203,23 @@ def overlaps(reference: Lesions, prediction: Lesions) -> list[Pair]:
 
     if reference.order != prediction.order:
         prediction = in_order(prediction, reference.order)
-    pairs = []
-    for id_r, id_p, shared in zip(*shared_voxels(reference.runs, prediction.runs), strict=True):
-        r, p = reference.lesions[id_r - 1], prediction.lesions[id_p - 1]
-        if r.label != p.label:
-            continue
-        n, both = int(shared), r.voxels + p.voxels
-        pairs.append(Pair(r.id, p.id, n, n / (both - n), 2 * n / both))
-    return pairs
+    label_r, label_p = (np.array(side.columns[0], object) for side in (reference, prediction))
+    size_r, size_p = (np.array(side.columns[1], np.int64) for side in (reference, prediction))
+    id_r, id_p, shared = shared_voxels(reference.runs, prediction.runs)
+    alike = label_r[id_r - 1] == label_p[id_p - 1]
+    id_r, id_p, shared = id_r[alike], id_p[alike], shared[alike]
+    both = size_r[id_r - 1] + size_p[id_p - 1]
+    table = (id_r, id_p, shared, shared / (both - shared), 2 * shared / both)
+    return [Pair(*row) for row in zip(*(column.tolist() for column in table), strict=True)]
 
 
 def in_order(lesions: Lesions, order: tuple[int, int, int]) -> Lesions:
     """The same lesions with runs along another axis."""
     from limen.measures.runs import runs_of
 
-    ids = np.zeros(lesions.runs.shape, np.uint8 if len(lesions.lesions) < 256 else np.uint16)
-    for lesion in lesions.lesions:
-        own = lesions.runs.take(lesions.runs.value == lesion.id)
-        low, high = own.box()
-        window = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-        ids[window][own.mask(low, high)] = lesion.id
-    image = ids.transpose(np.argsort(lesions.order))
+    image = lesions.runs.map().transpose(np.argsort(lesions.order))
     runs = runs_of(np.ascontiguousarray(image.transpose(order)))
-    return Lesions(lesions.lesions, runs, order, lesions.shape)
+    return Lesions(lesions.columns, runs, order, lesions.shape)
 
 
 def match_lesions(
@@ -268,64 +271,82 @@ def match_centroids(
     """Ids (reference, prediction) of lesions of one label matched by their centroids."""
     if not (math.isfinite(within_mm) and within_mm > 0):
         raise BadValue("the largest distance of a match is not above zero", found=str(within_mm))
-    pairs, quality = [], []
-    for r in reference:
-        for p in prediction:
-            far = math.dist(r.centroid_lps_mm, p.centroid_lps_mm)
-            if r.label == p.label and far <= within_mm:
-                pairs.append((r.id, p.id))
-                quality.append(1.0 - far / within_mm)
-    return [pairs[n] for n in assign(pairs, quality)]
+    pairs: list[tuple[int, int]] = []
+    quality: list[float] = []
+    for label in sorted({x.label for x in reference}):
+        own = [x for x in reference if x.label == label]
+        others = [x for x in prediction if x.label == label]
+        near = _near([x.centroid_lps_mm for x in own], [x.centroid_lps_mm for x in others],
+                     within_mm)  # fmt: skip
+        pairs += [(own[i].id, others[j].id) for i, j, _ in near]
+        quality += [1.0 - far / within_mm for _, _, far in near]
+    return sorted(pairs[n] for n in assign(pairs, quality))
+
+
+def _near(
+    one: Sequence[tuple[float, ...]], other: Sequence[tuple[float, ...]], within_mm: float
+) -> list[tuple[int, int, float]]:
+    """Places of points no further apart than this, and how far they are; its end included."""
+    from scipy.spatial import cKDTree
+
+    if not one or not other:
+        return []
+    found = cKDTree(one).query_ball_tree(cKDTree(other), within_mm * (1 + 1e-9))
+    pairs = [(i, j, math.dist(one[i], other[j])) for i, near in enumerate(found) for j in near]
+    return [pair for pair in pairs if pair[2] <= within_mm]
 
 
 def _describe(
     runs: Runs, first: Array, order: tuple[int, int, int], affine: Array, names: list[str]
-) -> list[tuple[int, Lesion]]:
-    """Place among the parts, and lesion, of each, largest first.
+) -> tuple[tuple[Sequence[Any], ...], Array]:
+    """The columns of the lesions, largest first, and which of the parts each of them is.
 
     ``runs`` are ordered by part; those of part n begin at ``first[n]``.
     """
-    from limen.measures.long_axis import long_axis_mm
+    from limen.measures.long_axis import long_axes_mm
 
-    if not len(names):
-        return []
+    if not names:
+        return ((),) * 9, np.zeros(0, np.int64)
     voxel_mm3 = voxel_volume_mm3(affine)
-    ends = np.append(first[1:], len(runs))
+    begin = first[:-1]
     lengths = runs.lengths.astype(np.int64)
-    voxels = np.add.reduceat(lengths, first)
+    voxels = np.add.reduceat(lengths, begin)
     a, b = np.divmod(runs.row, runs.shape[1])
-    starts, stops, centres = (np.empty((len(first), 3), float) for _ in range(3))
+    n = len(names)
+    starts, stops, centres = (
+        np.empty((n, 3), np.int64),
+        np.empty((n, 3), np.int64),
+        np.empty((n, 3)),
+    )
     sums = (a * lengths, b * lengths, (runs.start.astype(np.int64) + runs.stop - 1) * lengths / 2)
     for at, (low, high, total) in enumerate(
         zip((a, b, runs.start), (a + 1, b + 1, runs.stop), sums, strict=True)
     ):
         axis = order[at]
-        starts[:, axis] = np.minimum.reduceat(low, first)
-        stops[:, axis] = np.maximum.reduceat(high, first)
-        centres[:, axis] = np.add.reduceat(total, first) / voxels
-    shape = np.array(runs.shape)[np.argsort(order)]
-    corner = np.ravel_multi_index(tuple(starts.astype(int).T), tuple(shape))
+        starts[:, axis] = np.minimum.reduceat(low, begin)
+        stops[:, axis] = np.maximum.reduceat(high, begin)
+        centres[:, axis] = np.add.reduceat(total, begin) / voxels
+    shape = np.array(_turned(runs.shape, order))
+    corner = np.ravel_multi_index(tuple(starts.T), tuple(shape))
     edge = (((starts == 0) | (stops == shape)) & (shape > 1)).any(axis=1)
     centroids = centres @ affine[:3, :3].T + affine[:3, 3]
-    lesions: list[tuple[int, Lesion]] = []
-    for n in np.lexsort((runs.value[first], corner, -voxels)):
-        own = runs.take(np.arange(first[n], ends[n]))
-        x, y, z = (float(c) for c in centroids[n])
-        lesion = Lesion(
-            id=len(lesions) + 1,
-            label=names[n],
-            voxels=int(voxels[n]),
-            volume_ml=float(voxels[n] * voxel_mm3 / 1000.0),
-            diameter_mm=float((6.0 * voxels[n] * voxel_mm3 / math.pi) ** (1 / 3)),
-            long_axis_mm=long_axis_mm(own, order, affine),
-            centroid_lps_mm=(x, y, z),
-            bbox_start_ijk=_three(starts[n]),
-            bbox_stop_ijk=_three(stops[n]),
-            touches_edge=bool(edge[n]),
-        )
-        lesions.append((int(n), lesion))
-    return lesions
+    by_size = np.lexsort((runs.value[begin], corner, -voxels))
+    columns = (
+        [names[at] for at in by_size.tolist()],
+        voxels[by_size].tolist(),
+        (voxels * voxel_mm3 / 1000.0)[by_size].tolist(),
+        np.cbrt(6.0 * voxels * voxel_mm3 / math.pi)[by_size].tolist(),
+        long_axes_mm(runs, first, order, affine)[by_size].tolist(),
+        *(
+            list(zip(*(x.tolist() for x in three[by_size].T), strict=True))
+            for three in (centroids, starts, stops)
+        ),
+        edge[by_size].tolist(),
+    )
+    return columns, by_size
 
 
-def _three(index: Array) -> tuple[int, int, int]:
-    return int(index[0]), int(index[1]), int(index[2])
+def _turned(shape: tuple[int, int, int], order: tuple[int, int, int]) -> tuple[int, int, int]:
+    """The shape of the map whose runs have this one."""
+    turned = [shape[at] for at in np.argsort(order)]
+    return turned[0], turned[1], turned[2]

@@ -9,42 +9,55 @@ from limen.measures.grid import Array
 from limen.measures.runs import Runs
 
 
-def long_axis_mm(lesion: Runs, order: tuple[int, int, int], affine_mm: Array) -> float:
-    """Largest in-plane extent in mm of one lesion; see :class:`limen.measures.Lesion`.
+def long_axes_mm(runs: Runs, first: Array, order: tuple[int, int, int], affine_mm: Array) -> Array:
+    """Largest in-plane extent in mm of each lesion; see :class:`limen.measures.Lesion`.
 
     Parameters
     ----------
-    lesion : Runs
-        Not empty.
+    runs : Runs
+        Of all lesions, one lesion after the other.
+    first : (N + 1,) int64 array
+        Where the runs of each lesion begin, and the end of the last; none is empty.
     order : (int, int, int)
         Which axis of the image each axis of the runs is: (0, 1, 2) or (2, 1, 0). A slice is
         spanned by the image's axes 0 and 1.
     affine_mm : (4, 4) array
         Of the image.
+
+    Returns
+    -------
+    (N,) float64
     """
-    low, high = lesion.box()
-    slices_first = order == (2, 1, 0)
-    n_a, n_c = int(high[0] - low[0]), int(high[2] - low[2])
-    shape = (n_a, n_c) if slices_first else (n_c, n_a)
-    first = np.full(shape, np.iinfo(np.int32).max, np.int32)
-    last = np.full(shape, -1, np.int32)
-    _extents(
-        lesion.row, lesion.start, lesion.stop, lesion.shape[1], low.astype(np.int64),
-        slices_first, first, last,
-    )  # fmt: skip
     u, v = (np.ascontiguousarray(affine_mm[:3, axis]) for axis in (0, 1))
-    return float(_longest(first, last, np.array([u @ u, u @ v, v @ v]))) / 2.0
+    metric = np.array([u @ u, u @ v, v @ v])
+    axes: Array = _long_axes(
+        runs.row, runs.start, runs.stop, first, runs.shape[1], order == (2, 1, 0), metric
+    )
+    return axes
 
 
 @numba.njit(cache=True, nogil=True)
-def _extents(row, start, stop, rows, low, slices_first, first, last):  # type: ignore[no-untyped-def]
-    """First and last voxel along the middle axis, for each slice and row (K, I)."""
-    for n in range(row.size):
-        a, j = row[n] // rows - low[0], row[n] % rows - low[1]
-        for c in range(start[n] - low[2], stop[n] - low[2]):
-            k, i = (a, c) if slices_first else (c, a)
-            first[k, i] = min(first[k, i], j)
-            last[k, i] = max(last[k, i], j)
+def _long_axes(row, start, stop, first, rows, slices_first, metric):  # type: ignore[no-untyped-def]
+    out = np.empty(first.size - 1)
+    for lesion in range(out.size):
+        begin, end = first[lesion], first[lesion + 1]
+        low_a, low_c = row[begin] // rows, start[begin]
+        high_a, high_c = low_a, stop[begin]
+        for n in range(begin, end):
+            low_a, high_a = min(low_a, row[n] // rows), max(high_a, row[n] // rows)
+            low_c, high_c = min(low_c, start[n]), max(high_c, stop[n])
+        n_a, n_c = high_a - low_a + 1, high_c - low_c
+        shape = (n_a, n_c) if slices_first else (n_c, n_a)
+        # first and last voxel along the middle axis, for each slice and row (K, I)
+        lowest, highest = np.full(shape, rows, np.int32), np.full(shape, -1, np.int32)
+        for n in range(begin, end):
+            a, j = row[n] // rows - low_a, row[n] % rows
+            for c in range(start[n] - low_c, stop[n] - low_c):
+                k, i = (a, c) if slices_first else (c, a)
+                lowest[k, i] = min(lowest[k, i], j)
+                highest[k, i] = max(highest[k, i], j)
+        out[lesion] = _longest(lowest, highest, metric) / 2.0
+    return out
 
 
 @numba.njit(cache=True, nogil=True)

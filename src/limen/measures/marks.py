@@ -164,9 +164,8 @@ def marked_case(
     lesion_scores = np.full(n_lesions, -math.inf)
     false: list[float] = []
     for mark in np.argsort(-found, kind="stable"):
-        before = set(owner)
-        if _joins(int(mark), may_hit, owner, set()):
-            (new,) = set(owner) - before
+        new = _joins(int(mark), may_hit, owner)
+        if new is not None:
             lesion_scores[new] = found[mark]
         elif further_marks == "false" or int(mark) not in may_hit:
             false.append(float(found[mark]))
@@ -174,16 +173,29 @@ def marked_case(
     return MarkedCase(lesion_scores, np.array(false), weights / total, case, patient)
 
 
-def _joins(mark: int, may_hit: dict[int, list[int]], owner: dict[int, int], seen: set[int]) -> bool:
-    """Whether the mark finds a lesion, others making way for it where they can."""
-    for lesion in may_hit.get(mark, ()):
-        if lesion in seen:
-            continue
-        seen.add(lesion)
-        if lesion not in owner or _joins(owner[lesion], may_hit, owner, seen):
-            owner[lesion] = mark
-            return True
-    return False
+def _joins(mark: int, may_hit: dict[int, list[int]], owner: dict[int, int]) -> int | None:
+    """The lesion that is found now that the mark joins, others making way where they can.
+
+    None where it finds nothing more. ``owner`` is brought up to date.
+    """
+    reached: dict[int, int] = {}
+    asking = [mark]
+    for other in asking:
+        for lesion in may_hit.get(other, ()):
+            if lesion in reached:
+                continue
+            reached[lesion] = other
+            if lesion in owner:
+                asking.append(owner[lesion])
+                continue
+            free: int | None = lesion
+            while free is not None:
+                taker = reached[free]
+                given_up = next((x for x in may_hit[taker] if owner.get(x) == taker), None)
+                owner[free] = taker
+                free = given_up
+            return lesion
+    return None
 
 
 def hits_by_distance(
@@ -265,13 +277,7 @@ def marked_masks(
             found=f"{p.min():g} to {p.max():g}",
             mend="apply the model's activation first",
         )
-    turned = p.transpose(prediction.order)
-    scores = []
-    for lesion in prediction.lesions:
-        own = prediction.runs.take(prediction.runs.value == lesion.id)
-        low, high = own.box()
-        window = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
-        scores.append(float(turned[window][own.mask(low, high)].max()))
+    scores = prediction.runs.largest_of_each(p.transpose(prediction.order), len(prediction.lesions))
     hits = [
         (x.reference - 1, x.prediction - 1)
         for x in overlaps(reference, prediction)

@@ -60,12 +60,11 @@ def assign(candidates: Sequence[tuple[int, int]], quality: Sequence[float]) -> l
     n = len(rows) + len(columns)
     links = coo_array((np.ones(len(candidates)), (row_of, len(rows) + column_of)), shape=(n, n))
     group = connected_components(links, directed=False)[1][row_of]
-    chosen: list[int] = []
     order = np.argsort(group, kind="stable")
+    alone = np.bincount(group)[group] == 1
+    chosen = np.flatnonzero(alone).tolist()
+    order = order[~alone[order]]
     for members in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
-        if len(members) == 1:
-            chosen.append(int(members[0]))
-            continue
         own_rows, i = np.unique(row_of[members], return_inverse=True)
         own_columns, j = np.unique(column_of[members], return_inverse=True)
         gain = np.zeros((len(own_rows), len(own_columns)))

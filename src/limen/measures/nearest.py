@@ -11,6 +11,7 @@ from limen.measures.grid import Array
 
 _OFFSETS = 400
 _LARGEST_MAP = 50_000_000
+_CELLS_A_POINT = 4000
 _LEAF = 8
 _DEPTH = 64
 
@@ -34,9 +35,11 @@ class Lattice:
     ) -> None:
         # The triangular factor keeps all distances, and of a grid that is only turned it is
         # the spacing alone, so a turned patient gets the same numbers to the last digit.
-        self._axes_mm: Array = np.abs(axes_mm) if _is_diagonal(axes_mm) else np.linalg.qr(axes_mm).R
-        self._to_image = np.argsort(order)
-        turned = self._axes_mm[:, list(order)]
+        own = np.abs(axes_mm) if _is_diagonal(axes_mm) else np.linalg.qr(axes_mm).R
+        self.image_axes_mm: Array = np.ascontiguousarray(own, dtype=float)
+        """(3, 3): steps of the image's axes, up to a turn of the patient."""
+        self.to_image: Array = np.argsort(order)
+        turned = self.image_axes_mm[:, list(order)]
         self.spacing_mm = np.linalg.norm(turned, axis=0)
         gap = 1.0 / np.linalg.norm(np.linalg.inv(turned), axis=1)
         free = np.flatnonzero(~np.array(flat))
@@ -53,18 +56,13 @@ class Lattice:
         steps = np.stack(
             np.meshgrid(*[np.arange(-n, n + 1) for n in reach], indexing="ij"), axis=-1
         ).reshape(-1, 3)
-        far = np.linalg.norm(self.at_mm(steps), axis=1)
+        far = np.linalg.norm(_at_mm(steps, self.image_axes_mm, self.to_image), axis=1)
         near = np.flatnonzero(far <= radius)
         near = near[np.argsort(far[near], kind="stable")]
         self.steps = steps[near]
         """(K, 3): every step that is no longer than the last."""
         self.step_mm = far[near]
-        self.reach = np.abs(self.steps).max(axis=0)
-
-    def at_mm(self, voxels: Array) -> Array:
-        """Positions (N, 3) in mm of voxels (N, 3), up to a turn of the patient."""
-        at: Array = voxels[:, self._to_image] @ self._axes_mm.T
-        return at
+        self.reach: Array = np.abs(self.steps).max(axis=0)
 
 
 def lattice_of(
@@ -85,8 +83,10 @@ def _is_diagonal(axes_mm: Array) -> bool:
     return bool((axes_mm[~np.eye(3, dtype=bool)] == 0).all())
 
 
-class PointSet:
-    """Voxels of a lattice that can be asked for the one nearest to another.
+def nearest_mm(
+    lattice: Lattice, asked: Array, asked_first: Array, there: Array, there_first: Array
+) -> Array:
+    """Distance in mm of voxels to the nearest of others, of several sets of them one by one.
 
     Close by (as surfaces of a good segmentation are) a list of steps, shortest first, is tried
     on a map of the voxels. Whatever is farther is searched in a tree of boxes over the points
@@ -96,71 +96,79 @@ class PointSet:
 
     Parameters
     ----------
-    voxels : (N, 3) integer array
     lattice : Lattice
+    asked, there : (M, 3), (N, 3) int32 array
+        Voxels of all sets, one set after the other.
+    asked_first, there_first : (S + 1,) int64 array
+        Where each set begins, and the end of the last. No set of ``there`` is empty.
+
+    Returns
+    -------
+    (M,) float64
     """
-
-    def __init__(self, voxels: Array, lattice: Lattice) -> None:
-        self.voxels = voxels
-        self.lattice = lattice
-        self._map: tuple[Array, Array] | None = None
-        self._tree: tuple[Array, Array, Array] | None = None
-
-    def __len__(self) -> int:
-        return len(self.voxels)
-
-    def prepare(self) -> None:
-        """Make the map of the voxels, where it is worth its memory."""
-        low = self.voxels.min(axis=0) - 2 * self.lattice.reach
-        high = self.voxels.max(axis=0) + 2 * self.lattice.reach + 1
-        if np.prod(high - low) > _LARGEST_MAP:
-            return
-        there = np.zeros(tuple(int(n) for n in high - low), np.uint8)
-        _mark(self.voxels, low, there)
-        self._map = there, low
-
-    def distances_mm(self, asked: Array) -> Array:
-        """Distance in mm (M,) of voxels (M, 3) to the nearest of these; there must be one."""
-        out = np.full(len(asked), -1.0)
-        if self._map is not None:
-            there, low = self._map
-            along = np.array([there.shape[1] * there.shape[2], there.shape[2], 1])
-            jump = (self.lattice.steps @ along).astype(np.int64)
-            _try_steps(
-                asked, low, there.shape, self.lattice.reach, there.reshape(-1), jump,
-                self.lattice.step_mm, out,
-            )  # fmt: skip
-        far = np.flatnonzero(out < 0)
-        if far.size:
-            at_mm = self.lattice.at_mm(asked[far])
-            found = np.empty(far.size)
-            _query(at_mm, *self._searchable(), found)
-            out[far] = found
-        return out
-
-    def _searchable(self) -> tuple[Array, Array, Array]:
-        """Points in Morton order, boxes of the tree's nodes, and where each level begins."""
-        if self._tree is None:
-            at = self.lattice.at_mm(self.voxels)
-            at = np.ascontiguousarray(at[_morton_order(at)])
-            widths = [-(-len(at) // _LEAF)]
-            while widths[-1] > 1:
-                widths.append(-(-widths[-1] // 2))
-            first = np.concatenate([[0], np.cumsum(widths)]).astype(np.int64)
-            boxes = np.empty((int(first[-1]), 6))
-            _build(at, first, boxes)
-            self._tree = at, boxes, first
-        return self._tree
+    out = np.empty(len(asked))
+    _nearest_each(
+        asked, asked_first, there, there_first, lattice.steps, lattice.step_mm, lattice.reach,
+        lattice.image_axes_mm, lattice.to_image, out,
+    )  # fmt: skip
+    return out
 
 
 @numba.njit(cache=True, nogil=True)
-def _mark(voxels, low, there):  # type: ignore[no-untyped-def]
+def _nearest_each(  # type: ignore[no-untyped-def]
+    asked, asked_first, there, there_first, steps, step_mm, reach, axes_mm, to_image, out
+):
+    for n in range(asked_first.size - 1):
+        a, b = asked_first[n], asked_first[n + 1]
+        _nearest(
+            asked[a:b], there[there_first[n] : there_first[n + 1]], steps, step_mm, reach,
+            axes_mm, to_image, out[a:b],
+        )  # fmt: skip
+
+
+@numba.njit(cache=True, nogil=True)
+def _nearest(asked, there, steps, step_mm, reach, axes_mm, to_image, out):  # type: ignore[no-untyped-def]
+    out[:] = -1.0
+    low, high = there[0].astype(np.int64), there[0].astype(np.int64)
+    for n in range(there.shape[0]):
+        for d in range(3):
+            low[d] = min(low[d], there[n, d])
+            high[d] = max(high[d], there[n, d])
+    low -= 2 * reach
+    shape = high + 2 * reach + 1 - low
+    cells = shape[0] * shape[1] * shape[2]
+    # a few voxels far apart are not worth a map of all between them
+    if cells <= min(_LARGEST_MAP, _CELLS_A_POINT * (asked.shape[0] + there.shape[0])):
+        chart = np.zeros(cells, np.uint8)
+        for n in range(there.shape[0]):
+            a, b, c = there[n, 0] - low[0], there[n, 1] - low[1], there[n, 2] - low[2]
+            chart[(a * shape[1] + b) * shape[2] + c] = 1
+        jump = np.empty(step_mm.size, np.int64)
+        for s in range(step_mm.size):
+            jump[s] = (steps[s, 0] * shape[1] + steps[s, 1]) * shape[2] + steps[s, 2]
+        _try_steps(asked, low, shape, reach, chart, jump, step_mm, out)
+    far = np.flatnonzero(out < 0)
+    if far.size:
+        at = _at_mm(there, axes_mm, to_image)
+        at = at[_morton_order(at)]
+        boxes, first = _build(at)
+        found = np.empty(far.size)
+        _query(_at_mm(asked[far], axes_mm, to_image), at, boxes, first, found)
+        out[far] = found
+
+
+@numba.njit(cache=True, nogil=True)
+def _at_mm(voxels, axes_mm, to_image):  # type: ignore[no-untyped-def]
+    at = np.empty((voxels.shape[0], 3))
     for n in range(voxels.shape[0]):
-        there[voxels[n, 0] - low[0], voxels[n, 1] - low[1], voxels[n, 2] - low[2]] = 1
+        i, j, k = voxels[n, to_image[0]], voxels[n, to_image[1]], voxels[n, to_image[2]]
+        for d in range(3):
+            at[n, d] = i * axes_mm[d, 0] + j * axes_mm[d, 1] + k * axes_mm[d, 2]
+    return at
 
 
 @numba.njit(cache=True, nogil=True)
-def _try_steps(asked, low, shape, reach, there, jump, step_mm, out):  # type: ignore[no-untyped-def]
+def _try_steps(asked, low, shape, reach, chart, jump, step_mm, out):  # type: ignore[no-untyped-def]
     for n in range(asked.shape[0]):
         a, b, c = asked[n, 0] - low[0], asked[n, 1] - low[1], asked[n, 2] - low[2]
         if (
@@ -170,7 +178,7 @@ def _try_steps(asked, low, shape, reach, there, jump, step_mm, out):  # type: ig
             continue  # farther than any step from all of them
         at = (a * shape[1] + b) * shape[2] + c
         for s in range(jump.size):
-            if there[at + jump[s]]:
+            if chart[at + jump[s]]:
                 out[n] = step_mm[s]
                 break
 
@@ -221,7 +229,17 @@ def _morton_order(at):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _build(at, first, boxes):  # type: ignore[no-untyped-def]
+def _build(at):  # type: ignore[no-untyped-def]
+    """Boxes of the tree's nodes, level by level from the leaves, and where each level begins."""
+    first = np.zeros(_DEPTH, np.int64)
+    levels, width = 1, (at.shape[0] + _LEAF - 1) // _LEAF
+    first[1] = width
+    while width > 1:
+        width = (width + 1) // 2
+        levels += 1
+        first[levels] = first[levels - 1] + width
+    first = first[: levels + 1].copy()
+    boxes = np.empty((first[levels], 6))
     for node in range(first[1]):
         begin, end = node * _LEAF, min(node * _LEAF + _LEAF, at.shape[0])
         for d in range(3):
@@ -237,6 +255,7 @@ def _build(at, first, boxes):  # type: ignore[no-untyped-def]
             for d in range(3):
                 boxes[first[level] + node, d] = min(boxes[left, d], boxes[right, d])
                 boxes[first[level] + node, 3 + d] = max(boxes[left, 3 + d], boxes[right, 3 + d])
+    return boxes, first
 
 
 @numba.njit(cache=True, nogil=True, inline="always")

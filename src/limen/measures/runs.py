@@ -49,18 +49,22 @@ class Runs:
     def lengths(self) -> Array:
         return self.stop - self.start
 
-    def take(self, which: Array) -> Runs:
-        """The runs at these places (a mask or indices in order)."""
+    def take(self, which: Array | slice) -> Runs:
+        """The runs at these places (a mask, a slice, or indices in order)."""
         return Runs(
             self.shape, self.row[which], self.start[which], self.stop[which], self.value[which]
         )
+
+    def with_values(self, values: Array) -> Runs:
+        """The same runs, each with a value of its own."""
+        return Runs(self.shape, self.row, self.start, self.stop, values)
 
     def relabelled(self, values: Array) -> Runs:
         """With each value looked up in a table; runs of what becomes 0 are dropped."""
         value = values[self.value].astype(np.int32)
         keep = value != 0
         if keep.all():
-            return Runs(self.shape, self.row, self.start, self.stop, value)
+            return self.with_values(value)
         return Runs(self.shape, self.row[keep], self.start[keep], self.stop[keep], value[keep])
 
     def joined(self) -> Runs:
@@ -94,10 +98,30 @@ class Runs:
         counts = np.bincount(self.row, minlength=self.shape[0] * self.shape[1])
         return np.concatenate([[0], np.cumsum(counts)])
 
+    def largest_of_each(self, image: Array, n: int) -> Array:
+        """(n,) float64: the largest number of an image (A, B, C) under each value from 1 to n."""
+        largest = np.full(n, -np.inf)
+        rows = np.searchsorted(self.row, self.shape[1] * np.arange(self.shape[0] + 1))
+        for slab in range(self.shape[0]):
+            begin, end = rows[slab : slab + 2]
+            if begin < end:
+                own = self.take(slice(begin, end))
+                plane = np.ascontiguousarray(image[slab], dtype=np.float64)
+                _largest(own.row % self.shape[1], own.start, own.stop, own.value, plane, largest)
+        return largest
+
     def mask(self, low: Array, high: Array) -> Array:
         """(high - low) bool: the voxels of the runs, which all lie in that box."""
         dense = np.zeros(tuple(int(n) for n in high - low), bool)
-        _paint(self.row, self.start, self.stop, self.shape[1], low.astype(np.int64), dense)
+        values = np.ones(len(self), bool)
+        _paint(self.row, self.start, self.stop, values, self.shape[1], low.astype(np.int64), dense)
+        return dense
+
+    def map(self) -> Array:
+        """(A, B, C) uint32: the map these are the runs of."""
+        dense = np.zeros(self.shape, np.uint32)
+        values, low = self.value.astype(np.uint32), np.zeros(3, np.int64)
+        _paint(self.row, self.start, self.stop, values, self.shape[1], low, dense)
         return dense
 
 
@@ -117,7 +141,7 @@ def in_memory_order(labels: Sequence[Array]) -> tuple[list[Array], tuple[int, in
 
 
 def runs_of(labels: Array) -> Runs:
-    """The runs of a C-contiguous label map (A, B, C) of uint8 or uint16."""
+    """The runs of a C-contiguous label map (A, B, C) of uint8, uint16 or uint32."""
     if labels.ndim != 3:
         raise ShapeMismatch("runs are of volumes", found=f"shape {labels.shape}")
     shape = (labels.shape[0], labels.shape[1], labels.shape[2])
@@ -146,7 +170,7 @@ def shared_voxels(first: Runs, second: Runs) -> tuple[Array, Array, Array]:
         return a, b, n
     width = int(b.max()) + 1
     code = a * width + b
-    if int(code.max()) < 10_000_000:
+    if int(code.max()) < 8 * code.size:
         voxels = np.bincount(code, weights=n).astype(np.int64)
         found = np.flatnonzero(voxels)
         return found // width, found % width, voxels[found]
@@ -201,7 +225,9 @@ def _scan_rows(  # type: ignore[no-untyped-def]
     with its run, or with the background, so most voxels are passed over many at a time.
     """
     each = 64 // bits
-    ones = np.uint64(0x0101010101010101) if bits == 8 else np.uint64(0x0001000100010001)
+    ones = np.uint64(0x0101010101010101)
+    if bits > 8:
+        ones = np.uint64(0x0001000100010001) if bits == 16 else np.uint64(0x0000000100000001)
     lane = np.uint64((1 << bits) - 1)
     width = np.uint64(bits)
     for r in range(begin, end):
@@ -290,8 +316,15 @@ def _shared(  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _paint(row, start, stop, rows, low, dense):  # type: ignore[no-untyped-def]
+def _largest(row, start, stop, value, plane, largest):  # type: ignore[no-untyped-def]
+    for n in range(row.size):
+        for c in range(start[n], stop[n]):
+            largest[value[n] - 1] = max(largest[value[n] - 1], plane[row[n], c])
+
+
+@numba.njit(cache=True, nogil=True)
+def _paint(row, start, stop, value, rows, low, dense):  # type: ignore[no-untyped-def]
     for n in range(row.size):
         a, b = row[n] // rows - low[0], row[n] % rows - low[1]
         for c in range(start[n] - low[2], stop[n] - low[2]):
-            dense[a, b, c] = True
+            dense[a, b, c] = value[n]

@@ -242,12 +242,18 @@ def measure_structures(
     top = max(top, _largest(pair.prediction), _largest(pair.reference))
     count_p, count_r = _voxels(pair.prediction, top), _voxels(pair.reference, top)
     value_p, value_r, shared = shared_voxels(pair.prediction, pair.reference)
-    prediction, reference = _ByValue(pair.prediction), _ByValue(pair.reference)
+    alike = value_p == value_r
+    agreed = np.zeros(top + 1, np.int64)
+    agreed[value_p[alike]] = shared[alike]
+    prediction, reference = _ByValue(pair.prediction, top), _ByValue(pair.reference, top)
     masks, both = [], []
     for values in structures.values():
+        masks.append((prediction.of(values), reference.of(values)))
+        if len(values) == 1:
+            both.append(int(agreed[values[0]]))
+            continue
         member = np.zeros(top + 1, bool)
         member[list(values)] = True
-        masks.append((prediction.of(values), reference.of(values)))
         both.append(int(shared[member[value_p] & member[value_r]].sum()))
     distances = surface_distances(
         masks,
@@ -259,7 +265,7 @@ def measure_structures(
     )
     found = []
     for n, (name, values) in enumerate(structures.items()):
-        n_p, n_r = int(count_p[list(values)].sum()), int(count_r[list(values)].sum())
+        n_p, n_r = (sum(int(count[v]) for v in set(values)) for count in (count_p, count_r))
         found.append(
             _measured(str(name), n_p, n_r, both[n], distances[n], pair.voxel_mm3,
                       tolerances_mm.get(name, ()), masks[n])
@@ -378,15 +384,15 @@ def _voxels(runs: Runs, top: int) -> Array:
 class _ByValue:
     """Runs sorted by value once, so that a thousand labels do not each look at all of them."""
 
-    def __init__(self, runs: Runs) -> None:
-        self._runs = runs
-        self._order = np.argsort(runs.value, kind="stable")
-        self._values = runs.value[self._order]
+    def __init__(self, runs: Runs, top: int) -> None:
+        order = np.argsort(runs.value, kind="stable")
+        self._runs, self._place = runs.take(order), order
+        self._first = np.concatenate([[0], np.cumsum(np.bincount(runs.value, minlength=top + 1))])
 
     def of(self, values: Sequence[int]) -> Runs:
         """The runs of these values, in order."""
-        found = [
-            self._order[slice(*np.searchsorted(self._values, (v, v + 1)))] for v in set(values)
-        ]
-        which = np.concatenate(found) if len(found) > 1 else found[0]
-        return self._runs.take(np.sort(which) if len(found) > 1 else which)
+        parts = [slice(self._first[v], self._first[v + 1]) for v in sorted(set(values))]
+        if len(parts) == 1:
+            return self._runs.take(parts[0])
+        which = np.concatenate([np.arange(part.start, part.stop) for part in parts])
+        return self._runs.take(which[np.argsort(self._place[which])])

@@ -8,6 +8,7 @@ cell. The cells fall into 14 classes under mirroring, exchange of axes and of in
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from itertools import permutations, product
 
@@ -34,6 +35,17 @@ _TRIANGLES: dict[int, list[tuple[int, int, int]]] = {
 }
 """Area vectors, in eighths of the cell's faces, of one cell of each class. The code of a cell
 has a bit for each of its voxels; voxel (a, b, c) of it has bit 7 - 4 a - 2 b - c."""
+
+
+def elements_of_each(
+    masks: Sequence[Runs], spacing_mm: Array, flat_axes: tuple[bool, bool, bool]
+) -> tuple[Array, Array, Array]:
+    """Corners (N, 3) int32 of several masks one after the other, where each mask's begin, and
+    the weights; see :func:`surface_elements`."""
+    found = [surface_elements(mask, spacing_mm, flat_axes) for mask in masks]
+    corners = np.concatenate([corners for corners, _ in found]).astype(np.int32)
+    first = np.cumsum([0, *(len(corners) for corners, _ in found)])
+    return corners, first, np.concatenate([weights for _, weights in found])
 
 
 def surface_elements(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numba
 import numpy as np
 
@@ -23,29 +25,73 @@ def surface_voxels(runs: Runs, flat_axes: tuple[bool, bool, bool] | None = None)
         Axes that have no neighbours to look at. Default: those along which the grid has a
         single voxel, so that a single slice has its outline as surface and not its whole area.
     """
-    shape = runs.shape
-    flat = flat_axes or (shape[0] == 1, shape[1] == 1, shape[2] == 1)
-    if len(runs) == 0:
-        return np.empty((0, 3), np.int32)
-    one = Runs(shape, runs.row, runs.start, runs.stop, np.ones(len(runs), np.int32)).joined()
-    low, high = one.box()
-    rows = (int(low[0]), int(high[0]))
-    counts = np.bincount(one.row - rows[0] * shape[1], minlength=(rows[1] - rows[0]) * shape[1])
-    pointer = np.concatenate([[0], np.cumsum(counts)])
-    voxels: Array = _surface(
-        one.row, one.start, one.stop, pointer, rows[0], rows[1], shape[1], shape[2], *flat
+    a, b, c = runs.shape
+    return surfaces([runs], flat_axes or (a == 1, b == 1, c == 1))[0]
+
+
+def surfaces(masks: Sequence[Runs], flat_axes: tuple[bool, bool, bool]) -> tuple[Array, Array]:
+    """The surface voxels of several masks of one grid, one after the other.
+
+    Returns
+    -------
+    voxels : (N, 3) int32
+    first : (len(masks) + 1,) int64
+        Where those of each mask begin, and the end of the last.
+    """
+    row, start, stop = (
+        np.concatenate([getattr(m, name) for m in masks]) for name in ("row", "start", "stop")
     )
-    return voxels
+    first_run = np.cumsum([0, *(len(m) for m in masks)])
+    shape = masks[0].shape
+    voxels, first = _surfaces(row, start, stop, first_run, shape[1], shape[2], *flat_axes)
+    return voxels, first
+
+
+@numba.njit(cache=True, nogil=True)
+def _surfaces(row, start, stop, first_run, rows, columns, flat_a, flat_b, flat_c):  # type: ignore[no-untyped-def]
+    out = np.empty((4 * row.size + 64, 3), np.int32)
+    first = np.zeros(first_run.size, np.int64)
+    inside = np.empty(columns, np.bool_)
+    for n in range(first_run.size - 1):
+        begin, end = first_run[n], first_run[n + 1]
+        found = first[n]
+        if begin < end:
+            own_row, own_start, own_stop = _joined(
+                row[begin:end], start[begin:end], stop[begin:end]
+            )
+            low, high = np.int64(own_row[0]) // rows, np.int64(own_row[-1]) // rows + 1
+            pointer = np.zeros((high - low) * rows + 1, np.int64)
+            for r in own_row:
+                pointer[r - low * rows + 1] += 1
+            for r in range(pointer.size - 1):
+                pointer[r + 1] += pointer[r]
+            out, found = _surface(
+                own_row, own_start, own_stop, pointer, low, high, rows, flat_a, flat_b, flat_c,
+                inside, out, found,
+            )  # fmt: skip
+        first[n + 1] = found
+    return out[: first[-1]].copy(), first
+
+
+@numba.njit(cache=True, nogil=True)
+def _joined(row, start, stop):  # type: ignore[no-untyped-def]
+    """Runs of one row that touch made one."""
+    own_row, own_start, own_stop = row.copy(), start.copy(), stop.copy()
+    kept = 0
+    for n in range(1, row.size):
+        if row[n] == own_row[kept] and start[n] == own_stop[kept]:
+            own_stop[kept] = stop[n]
+            continue
+        kept += 1
+        own_row[kept], own_start[kept], own_stop[kept] = row[n], start[n], stop[n]
+    return own_row[: kept + 1], own_start[: kept + 1], own_stop[: kept + 1]
 
 
 @numba.njit(cache=True, nogil=True)
 def _surface(  # type: ignore[no-untyped-def]
-    row, start, stop, pointer, first, last, rows, columns, flat_a, flat_b, flat_c
+    row, start, stop, pointer, first, last, rows, flat_a, flat_b, flat_c, inside, out, found
 ):
-    room = 4 * row.size + 64
-    out = np.empty((room, 3), np.int32)
-    found = 0
-    inside = np.empty(columns, np.bool_)
+    """Write the surface of one mask into ``out`` from ``found`` on; what ``out`` then is."""
     looked_at = ((-1, 0, flat_a), (1, 0, flat_a), (0, -1, flat_b), (0, 1, flat_b))
     for n in range(row.size):
         a, b = row[n] // rows, row[n] % rows
@@ -66,9 +112,8 @@ def _surface(  # type: ignore[no-untyped-def]
                 low, high = max(low, start[covers]), min(high, stop[covers])
             else:
                 plain = False
-        if found + end - begin > room:
-            room = 2 * room + end - begin
-            wide = np.empty((room, 3), np.int32)
+        if found + end - begin > out.shape[0]:
+            wide = np.empty((2 * out.shape[0] + end - begin, 3), np.int32)
             wide[:found] = out[:found]
             out = wide
         if plain or low >= high:
@@ -100,7 +145,7 @@ def _surface(  # type: ignore[no-untyped-def]
             if not inside[c]:
                 out[found, 0], out[found, 1], out[found, 2] = a, b, c
                 found += 1
-    return out[:found].copy()
+    return out, found
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
