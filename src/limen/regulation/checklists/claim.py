@@ -159,7 +159,7 @@ CLAIM = Checklist(
         Item(
             "37", "Performance", "In each partition and group, against the reference.", "subgroups"
         ),
-        Item("38", "Accuracy", "Estimates with 95 % intervals.", "performance"),
+        Item("38", "Accuracy", "Estimates, each with its interval.", "performance"),
         Item("39", "Failures", "What went wrong, with examples.", "failures"),
         Item(
             "40",

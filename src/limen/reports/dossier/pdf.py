@@ -62,7 +62,7 @@ def _printed(html: str, card_xml: bytes, software: str) -> bytes:
         raise PdfNotAvailable(
             "PDF cannot be written here",
             found=str(error).splitlines()[0],
-            mend="pip install 'limen[pdf]' and, on Linux, the package pango; or go without: --no-pdf",
+            mend="pip install 'limen[pdf]', and pango on Linux; or go without: --no-pdf",
         ) from None
     for name in ("weasyprint", "fontTools"):
         logging.getLogger(name).setLevel(logging.ERROR)
