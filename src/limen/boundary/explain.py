@@ -1,0 +1,153 @@
+"""Explain a boundary: the fragile cases, where the model fails, and what each failure is due to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from limen.boundary.explain_limit import (
+    ROSE,
+    Detectability,
+    Explained,
+    Limit,
+)
+from limen.boundary.explain_modes import FailureMode
+from limen.boundary.headroom import Headroom
+from limen.boundary.result import Boundary, Margin
+
+
+@dataclass(frozen=True)
+class FragileCase:
+    """A case that passes as acquired, and how little it takes until it does not.
+
+    Attributes
+    ----------
+    case, patient, origin : str
+    axis : str
+        On which it flips first, by the share of the searched range.
+    position : float
+        That share: 0 flips at once, 1 at the worst searched condition.
+    margin : str
+        In words with its unit: "down to 0.42".
+    """
+
+    case: str
+    patient: str
+    origin: str
+    axis: str
+    position: float
+    margin: str
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class LesionCause:
+    """What one failing lesion is due to, with the evidence."""
+
+    lesion: str
+    limit: Limit
+    d_prime: float | None
+    because: str
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Everything that explains a boundary; plain facts that go to JSON and come back."""
+
+    fragile: tuple[FragileCase, ...]
+    modes: tuple[FailureMode, ...]
+    limit: Explained
+    lesions: tuple[LesionCause, ...]
+    headroom: Headroom
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "fragile": [f.as_dict() for f in self.fragile],
+            "modes": [m.as_dict() for m in self.modes],
+            "limit": self.limit.as_dict(),
+            "lesions": [asdict(lesion) for lesion in self.lesions],
+            "headroom": self.headroom.as_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, kept: Mapping[str, Any]) -> Explanation:
+        return cls(
+            tuple(FragileCase(**f) for f in kept["fragile"]),
+            tuple(FailureMode.from_dict(m) for m in kept["modes"]),
+            Explained.from_dict(kept["limit"]),
+            tuple(LesionCause(**lesion) for lesion in kept["lesions"]),
+            Headroom.from_dict(kept["headroom"]),
+        )
+
+
+def fragile_cases(boundary: Boundary, most: int = 6) -> list[FragileCase]:
+    """Cases that pass as acquired and flip soonest, the most fragile first.
+
+    Margins of different axes are compared by their share of the searched range, which is what the
+    product's declaration calls far. Cases that fail as acquired are no fragile cases, and those
+    that pass to the end of every axis are none either.
+    """
+    soonest: dict[str, tuple[float, Margin]] = {}
+    fails_now = {m.case for m in boundary.margins if m.kind == "fails at nominal"}
+    for margin in boundary.margins:
+        if margin.case in fails_now or margin.kind not in ("flips", "non-monotone"):
+            continue
+        at = margin.position(boundary.axis(margin.axis))
+        if at is not None and (margin.case not in soonest or at < soonest[margin.case][0]):
+            soonest[margin.case] = (at, margin)
+    ordered = sorted(soonest.values(), key=lambda pair: (pair[0], pair[1].case))
+    return [
+        FragileCase(m.case, m.patient, m.origin, m.axis, at, m.text(boundary.axis(m.axis)))
+        for at, m in ordered[:most]
+    ]
+
+
+def lesion_causes(
+    lesions: Sequence[str],
+    detectability: Sequence[Detectability],
+    contradicted: Mapping[str, bool],
+    overall: Explained,
+    needed: float = ROSE,
+) -> list[LesionCause]:
+    """What each failing lesion is due to.
+
+    Its own evidence goes first: what the raw signal holds of it, and what a second reader said.
+    Only a lesion that is seen and confirmed takes over what is known of all failures together.
+
+    Parameters
+    ----------
+    lesions : sequence of str
+    detectability : sequence of Detectability
+    contradicted : mapping
+        Lesion to whether a second reader contradicts the reference; absent where nobody read it.
+    overall : Explained
+    needed : float
+    """
+    known = {d.lesion: d for d in detectability}
+    out = []
+    for name in lesions:
+        found = known.get(name)
+        value = None if found is None else found.d_prime
+        seen = None if found is None else found.is_seen(needed)
+        against = contradicted.get(name)
+        if seen is False and against:
+            words = f"d' is {value:.2g} and a second reader contradicts the reference"
+            out.append(LesionCause(name, "cannot tell", value, words))
+        elif seen is False:
+            words = f"d' in the raw signal is {value:.2g}, under {needed:g}"
+            out.append(LesionCause(name, "physics-limited", value, words))
+        elif against:
+            words = "a second reader contradicts the reference"
+            out.append(LesionCause(name, "label-limited", value, words))
+        elif seen and against is False and overall.limit in ("data-limited", "model-limited"):
+            words = f"d' is {value:.2g}, a second reader confirms it; as the failures together"
+            out.append(LesionCause(name, overall.limit, value, words))
+        else:
+            lacks = [] if seen is not None else ["its detectability"]
+            lacks += [] if against is not None else ["a second reading"]
+            words = f"not known: {' and '.join(lacks)}" if lacks else "nothing explains it"
+            out.append(LesionCause(name, "cannot tell", value, words))
+    return out

@@ -1,0 +1,238 @@
+"""Where a model fails: subgroups of cases or lesions with more failures than the rest.
+
+Slices are values of attributes, halves and tails of numbers, and pairs of them. Each is tested
+against the rest; patients are the independent units; all tests together keep the stated error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+FEWEST_PATIENTS = 8
+"""In a slice and outside it; smaller ones are not tested, so they cost no error either."""
+MOST_VALUES = 12
+_QUANTILES = (0.25, 0.5, 0.75)
+
+
+@dataclass(frozen=True)
+class Item:
+    """One case or one lesion, with what may have to do with its failure.
+
+    Attributes
+    ----------
+    name, case, patient : str
+        ``name`` of the lesion or case; ``case`` as ``DATASET/CASE``.
+    failed : bool
+    facts : mapping
+        Attributes of the case, properties of the lesion: text, bool or number.
+    """
+
+    name: str
+    case: str
+    patient: str
+    failed: bool
+    facts: Mapping[str, str | float | int | bool]
+
+
+@dataclass(frozen=True)
+class FailureMode:
+    """A slice that fails more often than the rest.
+
+    Attributes
+    ----------
+    where : tuple of str
+        Its conditions in words, all of which hold: "site = B", "diameter_mm < 7.2".
+    items, failed, patients : int
+        In the slice.
+    rate, low, high : float
+        Share of its items that fail, with its 95 % interval, which allows for several items of
+        one patient.
+    rate_elsewhere : float
+    p_value : float
+        One-sided, after Holm's correction over every slice that was tested.
+    tested : int
+        Number of slices.
+    failing : tuple of str
+        Names of the failing items, worst slices' first by order given.
+    """
+
+    where: tuple[str, ...]
+    items: int
+    failed: int
+    patients: int
+    rate: float
+    low: float
+    high: float
+    rate_elsewhere: float
+    p_value: float
+    tested: int
+    failing: tuple[str, ...]
+
+    def in_words(self, of: str = "cases") -> str:
+        return (
+            f"{' and '.join(self.where)}: {self.failed} of {self.items} {of} fail "
+            f"({100 * self.rate:.0f} %, 95 % interval {100 * self.low:.0f} to "
+            f"{100 * self.high:.0f} %), elsewhere {100 * self.rate_elsewhere:.0f} %; "
+            f"p = {self.p_value:.2g} after correction for {self.tested} slices"
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON; `from_dict` takes it back."""
+        return {**asdict(self), "where": list(self.where), "failing": list(self.failing)}
+
+    @classmethod
+    def from_dict(cls, kept: Mapping[str, Any]) -> FailureMode:
+        return cls(**{**kept, "where": tuple(kept["where"]), "failing": tuple(kept["failing"])})
+
+
+def failure_modes(
+    items: Sequence[Item], alpha: float = 0.05, most: int = 5, pairs: bool = True
+) -> list[FailureMode]:
+    """Slices that fail more often than the rest, the surest first.
+
+    Parameters
+    ----------
+    items : sequence of Item
+    alpha : float
+        Chance that any slice is named although none fails more often (Holm, Scand. J. Stat. 6,
+        1979).
+    most : int
+        Slices returned; one whose failing items are those of a surer one (four fifths of either)
+        is left out.
+    pairs : bool
+        Whether two facts at once are looked at.
+
+    Notes
+    -----
+    Fisher's exact test on effective counts: a slice's counts are divided by its design effect,
+    the cluster-robust variance of its rate over the binomial one, not below 1 (Rao and Scott,
+    Biometrics 48, 1992). With one item for each patient that is Fisher's test as it is.
+    """
+    if not items:
+        return []
+    failed = np.array([i.failed for i in items])
+    _, patient = np.unique([i.patient for i in items], return_inverse=True)
+    singles = _slices(items)
+    slices: dict[tuple[str, ...], Array] = {(w,): mask for w, (_, mask) in singles.items()}
+    if pairs:
+        for (wa, (fact_a, a)), (wb, (fact_b, b)) in combinations(singles.items(), 2):
+            if fact_a != fact_b:
+                slices[wa, wb] = a & b
+    tested = []
+    for where, mask in slices.items():
+        inside, outside = len(set(patient[mask])), len(set(patient[~mask]))
+        if min(inside, outside) >= FEWEST_PATIENTS:
+            tested.append((where, mask, _p_value(failed, patient, mask)))
+    corrected = _holm([p for _, _, p in tested])
+    order = np.argsort(corrected, kind="stable")
+    found: list[FailureMode] = []
+    kept: list[Array] = []
+    for k in order:
+        where, mask, _ = tested[int(k)]
+        p = corrected[int(k)]
+        if p > alpha or len(found) == most:
+            break
+        hits = mask & failed
+        if any(_same(hits, other & failed) for other in kept):
+            continue
+        kept.append(mask)
+        found.append(_mode(where, mask, items, failed, patient, p, len(tested)))
+    return found
+
+
+def _slices(items: Sequence[Item]) -> dict[str, tuple[str, Array]]:
+    """By its words: the fact, and which items the slice holds."""
+    out: dict[str, tuple[str, Array]] = {}
+    for fact in sorted({name for i in items for name in i.facts}):
+        values = [i.facts.get(fact) for i in items]
+        numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
+        if numbers and len(set(numbers)) > MOST_VALUES // 2:
+            x = np.array([float(v) if v in numbers else np.nan for v in values])
+            for cut in np.unique(np.quantile(numbers, _QUANTILES)):
+                out[f"{fact} < {cut:.3g}"] = (fact, x < cut)
+                out[f"{fact} >= {cut:.3g}"] = (fact, x >= cut)
+            continue
+        kinds = sorted({str(v) for v in values if v is not None})
+        if 2 <= len(kinds) <= MOST_VALUES:
+            for kind in kinds:
+                mask = np.array([v is not None and str(v) == kind for v in values])
+                out[f"{fact} = {kind}"] = (fact, mask)
+    return out
+
+
+def _p_value(failed: Array, patient: Array, mask: Array) -> float:
+    """One-sided: a slice that fails no more often would have so many failures."""
+    from scipy.stats import hypergeom
+
+    n1, k1 = _effective(failed[mask], patient[mask])
+    n0, k0 = _effective(failed[~mask], patient[~mask])
+    if n1 == 0 or n0 == 0:
+        return 1.0
+    return float(hypergeom.sf(k1 - 1, n1 + n0, k1 + k0, n1))
+
+
+def _effective(failed: Array, patient: Array) -> tuple[int, int]:
+    """Items and failures that independent ones of the same precision would be."""
+    n, k = failed.size, int(failed.sum())
+    _, which = np.unique(patient, return_inverse=True)
+    clusters = int(which.max()) + 1 if n else 0
+    if n == 0 or clusters == n:
+        return n, k
+    rate = k / n
+    totals = np.bincount(which, failed, clusters) - rate * np.bincount(which, minlength=clusters)
+    robust = float((totals**2).sum()) / n**2 * clusters / max(clusters - 1, 1)
+    binomial = rate * (1 - rate) / n
+    effect = max(robust / binomial, 1.0) if binomial > 0 else n / clusters
+    size = max(int(n / effect), min(clusters, n))
+    return size, round(rate * size)
+
+
+def _holm(p_values: Sequence[float]) -> list[float]:
+    order = np.argsort(p_values, kind="stable")
+    out = [0.0] * len(p_values)
+    running = 0.0
+    for rank, k in enumerate(order):
+        running = max(running, min(1.0, p_values[int(k)] * (len(p_values) - rank)))
+        out[int(k)] = running
+    return out
+
+
+def _same(a: Array, b: Array) -> bool:
+    both, either = int((a & b).sum()), int((a | b).sum())
+    return either > 0 and both >= 0.8 * either
+
+
+def _mode(
+    where: tuple[str, ...],
+    mask: Array,
+    items: Sequence[Item],
+    failed: Array,
+    patient: Array,
+    p_value: float,
+    tested: int,
+) -> FailureMode:
+    from limen.measures.intervals import clopper_pearson
+
+    n, k = _effective(failed[mask], patient[mask])
+    interval = clopper_pearson(k, n)
+    return FailureMode(
+        where=where,
+        items=int(mask.sum()),
+        failed=int(failed[mask].sum()),
+        patients=len(set(patient[mask])),
+        rate=float(failed[mask].mean()),
+        low=interval.low,
+        high=interval.high,
+        rate_elsewhere=float(failed[~mask].mean()),
+        p_value=p_value,
+        tested=tested,
+        failing=tuple(i.name for i, hit in zip(items, mask & failed, strict=True) if hit),
+    )
