@@ -8,7 +8,14 @@ from planted_problems import TRUE_LIMIT, Plant, draw_problem, findings_of
 from scipy.stats import fisher_exact
 
 from limen.boundary.explain import Explanation, fragile_cases, lesion_causes
-from limen.boundary.explain_limit import Detectability, Explained, Findings, explain_limit
+from limen.boundary.explain_limit import (
+    Detectability,
+    Explained,
+    ExplainError,
+    Findings,
+    Slice,
+    explain_limit,
+)
 from limen.boundary.explain_modes import FailureMode, Item, failure_modes
 from limen.boundary.headroom import headroom
 from limen.boundary.result import Boundary, Margin, SearchAxis
@@ -128,6 +135,13 @@ def test_says_what_is_missing_instead_of_guessing() -> None:
     assert explain_limit(unread).limit == "cannot tell"
     few = explain_limit(Findings(100, 3))
     assert few.limit == "cannot tell" and "3 of 100" in few.evidence[0]
+
+
+def test_refuses_counts_that_contradict_each_other() -> None:
+    with pytest.raises(ExplainError, match="12 of 10"):
+        Findings(10, 12)
+    with pytest.raises(ExplainError, match="5 of 3"):
+        Findings(20, 3, slices=[Slice("site = B", 1, 10, 10, 5)])
 
 
 def test_each_lesion_is_judged_by_its_own_evidence_first() -> None:

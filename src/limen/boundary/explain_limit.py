@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from limen.boundary.headroom import LearningCurve
+from limen.errors import LimenError
 
 Limit = Literal["physics-limited", "label-limited", "data-limited", "model-limited", "cannot tell"]
 
@@ -20,6 +21,10 @@ FEWEST = 8
 """Failing cases or lesions below which nothing is said."""
 _CONFIDENCE = 0.90
 """Of each of the two-sided intervals."""
+
+
+class ExplainError(LimenError):
+    """Findings that contradict themselves."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,15 @@ class Findings:
     training_failed: int | None = None
     curve: LearningCurve | None = None
     slices: Sequence[Slice] = field(default=())
+
+    def __post_init__(self) -> None:
+        counts = [(self.failed, self.patients), (self.training_failed or 0, self.training_patients)]
+        for s in self.slices:
+            counts += [(s.failed, min(self.failed, s.patients)), (s.training, s.training_all)]
+            counts += [(s.patients, self.patients)]
+        for part, whole in counts:
+            if whole is not None and not 0 <= part <= whole:
+                raise ExplainError("counts contradict each other", found=f"{part} of {whole}")
 
 
 @dataclass(frozen=True)
