@@ -7,12 +7,14 @@ samples, coil after coil, real and imaginary parts in turn. Nothing about the pa
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from limen.physics.mr.echo_planar import NOT_CORRECTED, phase_between, regrid, without_phase
 from limen.physics.mr.ismrmrd_header import Header, make_header, parse_header
 from limen.physics.mr.raw import (
     HeaderMismatchError,
@@ -28,8 +30,8 @@ from limen.physics.mr.sampling import Cartesian, NonCartesian, as_complex
 Array = NDArray[Any]
 
 # bits of `flags`, counted from 1
-NOISE, CALIBRATION, CALIBRATION_AND_IMAGE, REVERSED = 19, 20, 21, 22
-_NOT_IMAGE = (NOISE, CALIBRATION, 23, 24, 26, 27, 28, 29, 30, 31)
+NOISE, CALIBRATION, CALIBRATION_AND_IMAGE, REVERSED, PHASE_CORRECTION = 19, 20, 21, 22, 24
+_NOT_IMAGE = (NOISE, CALIBRATION, 23, PHASE_CORRECTION, 26, 27, 28, 29, 30, 31)
 
 _COUNTERS = np.dtype(
     [(name, "<u2") for name in (
@@ -72,7 +74,9 @@ def read_ismrmrd(
     Returns
     -------
     RawData
-        Averaged over averages. A second phase encoding is transformed to slices.
+        Averaged over averages. A second phase encoding is transformed to slices. Echo-planar lines
+        are put even in k, and the phase between their two directions is taken out, where the file
+        says how they were sampled and has readouts for it.
 
     Raises
     ------
@@ -142,16 +146,17 @@ def read_ismrmrd(
             "Samples are off the grid and the file does not say where",
             where=where, found=header.trajectory, mend="export it with its trajectory",
         )  # fmt: skip
-    kspace, mask = _on_the_grid(rows[image], header, coils, where)
+    phases: dict[int, tuple[float, float]] = {}
+    if header.trajectory == "epi":
+        phases = _phases(rows[flagged(PHASE_CORRECTION)], header, coils, where)
+    kspace, mask = _on_the_grid(rows[image], header, coils, where, phases)
     check_samples(kspace[..., mask], where, header.origin)
     extra = flagged(CALIBRATION)
     if extra.any():
         fields["calibration"] = _on_the_grid(rows[extra], header, coils, where)[0]
     nx, ny, _ = header.encoded_matrix
     pixel_mm = (header.encoded_fov_mm[1] / ny, header.encoded_fov_mm[0] / nx)
-    warnings = []
-    if header.trajectory == "epi":
-        warnings.append("echo-planar: the phase between odd and even lines is not corrected")
+    warnings = [NOT_CORRECTED] if header.trajectory == "epi" and len(phases) < len(kspace) else []
     return RawData(
         kspace, Cartesian((ny, nx), pixel_mm, None if mask.all() else mask),
         readout_pixels=header.recon_matrix[0], warnings=tuple(warnings), **fields,
@@ -178,7 +183,39 @@ def _noise(rows: Array, coils: int, where: str) -> Array | None:
     return np.concatenate(readouts, axis=1) if readouts else None
 
 
-def _on_the_grid(rows: Array, header: Header, coils: int, where: str) -> tuple[Array, Array]:
+def _is_reversed(row: Any) -> bool:
+    return bool(int(row["head"]["flags"]) >> (REVERSED - 1) & 1)
+
+
+def _even(row: Any, header: Header, coils: int, where: str) -> Array:
+    """(coils, samples) of one readout in the order of rising k, even in k."""
+    data, gradient = _samples(row, coils, where), header.gradient
+    if _is_reversed(row):
+        data = data[:, ::-1]
+        gradient = None if gradient is None else gradient.turned_round
+    return data if gradient is None or header.trajectory != "epi" else regrid(data, gradient)
+
+
+def _phases(rows: Array, header: Header, coils: int, where: str) -> dict[int, tuple[float, float]]:
+    """By slice: the phase between the two directions, from readouts without phase encoding."""
+    lines: dict[int, tuple[list[Array], list[Array]]] = {}
+    for row in rows:
+        ways = lines.setdefault(int(row["head"]["idx"]["slice"]), ([], []))
+        ways[_is_reversed(row)].append(_even(row, header, coils, where))
+    return {
+        n: phase_between(np.mean(forth, axis=0), np.mean(back, axis=0))
+        for n, (forth, back) in lines.items()
+        if forth and back
+    }
+
+
+def _on_the_grid(
+    rows: Array,
+    header: Header,
+    coils: int,
+    where: str,
+    phases: Mapping[int, tuple[float, float]] | None = None,
+) -> tuple[Array, Array]:
     nx, ny, nz = header.encoded_matrix
     idx = rows["head"]["idx"]
     n_slices = int(idx["slice"].max()) + 1
@@ -195,9 +232,9 @@ def _on_the_grid(rows: Array, header: Header, coils: int, where: str) -> tuple[A
     for row in rows:
         head = row["head"]
         i = head["idx"]
-        data = _samples(row, coils, where)
-        if int(head["flags"]) >> (REVERSED - 1) & 1:
-            data = data[:, ::-1]
+        data = _even(row, header, coils, where)
+        if phases and int(i["slice"]) in phases:
+            data = without_phase(data, _is_reversed(row), phases[int(i["slice"])])
         n = data.shape[1]
         pre, post = int(head["discard_pre"]), int(head["discard_post"])
         # whole readouts fill the grid; others are placed by their centre

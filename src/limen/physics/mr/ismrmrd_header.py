@@ -9,7 +9,9 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
+from limen.physics.mr.echo_planar import Trapezoid
 from limen.physics.mr.raw import HeaderMismatchError
+from limen.physics.mr.sampling import AcquisitionError
 
 _NAMESPACE = "{http://www.ismrm.org/ISMRMRD}"
 _SYSTEM = "acquisitionSystemInformation"
@@ -31,6 +33,8 @@ class Header:
     repetition_time_ms: float | None = None
     coils: int | None = None
     origin: str = "measured"
+    gradient: Trapezoid | None = None
+    """Of echo-planar lines that are sampled on its ramps, where the file tells it."""
 
 
 def parse_header(xml: bytes | str, where: str) -> Header:
@@ -93,7 +97,31 @@ def parse_header(xml: bytes | str, where: str) -> Header:
         repetition_time_ms=number("sequenceParameters/TR"),
         coils=whole("acquisitionSystemInformation/receiverChannels"),
         origin=origin,
+        gradient=_trapezoid(root, where),
     )
+
+
+def _trapezoid(root: ET.Element, where: str) -> Trapezoid | None:
+    """From the description that converters write for "ConventionalEPI" (times in us)."""
+    told: dict[str, str] = {}
+    for description in root.iter(f"{_NAMESPACE}trajectoryDescription"):
+        for parameter in description:
+            name = parameter.findtext(f"{_NAMESPACE}name")
+            if name is not None:
+                told[name] = parameter.findtext(f"{_NAMESPACE}value") or ""
+    names = ("rampUpTime", "flatTopTime", "rampDownTime", "acqDelayTime", "numSamples", "dwellTime")
+    if not set(names) <= set(told):
+        return None
+    try:
+        up, flat, down, delay, n, dwell = (float(told[name]) for name in names)
+        return Trapezoid(up, flat, down, delay, n * dwell)
+    except (ValueError, AcquisitionError) as error:
+        raise HeaderMismatchError(
+            "The readout gradient of echo-planar lines cannot be",
+            where=where,
+            found=", ".join(f"{name} {told[name]}" for name in names),
+            mend=str(error),
+        ) from None
 
 
 def make_header(h: Header) -> bytes:

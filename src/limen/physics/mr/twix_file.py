@@ -8,6 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from limen.physics.mr.echo_planar import (
+    NOT_CORRECTED,
+    Trapezoid,
+    phase_between,
+    regrid,
+    without_phase,
+)
 from limen.physics.mr.raw import (
     HeaderMismatchError,
     MissingReaderError,
@@ -20,11 +27,6 @@ from limen.physics.mr.raw import (
 from limen.physics.mr.sampling import Cartesian
 
 Array = NDArray[Any]
-
-ECHO_PLANAR = (
-    "echo-planar: the phase between odd and even lines and the ramps of the gradient are not "
-    "corrected"
-)
 
 
 def read_twix(path: str | Path, echo: int = 0, repetition: int = 0, set_number: int = 0) -> RawData:
@@ -39,7 +41,9 @@ def read_twix(path: str | Path, echo: int = 0, repetition: int = 0, set_number: 
     Returns
     -------
     RawData
-        Averaged over averages. Protocol text is used for lengths and times only.
+        Averaged over averages. Protocol text is used for lengths and times only. Echo-planar lines
+        are put even in k, and the phase between their two directions is taken out, by the
+        readouts without phase encoding that the file has for it.
 
     Raises
     ------
@@ -116,7 +120,9 @@ def read_twix(path: str | Path, echo: int = 0, repetition: int = 0, set_number: 
     n_slices = max(b.cSlc for b, _ in image) + 1
     kspace = np.zeros((n_slices, coils, ny, nx), np.complex64)
     times = np.zeros((n_slices, ny), np.int32)
-    echo_planar = False
+    two_ways = any(b.is_flag_set("REFLECT") for b, _ in image)
+    gradient = _trapezoid(scan["hdr"].get("Meas", {})) if two_ways else None
+    phases = _phases(everything, wanted, gradient) if two_ways else {}
     for b, data in image:
         line = b.cLin - int(b.mdh.CenterLin) + ny // 2
         if data.shape != (coils, nx) or not 0 <= line < ny:
@@ -126,8 +132,10 @@ def read_twix(path: str | Path, echo: int = 0, repetition: int = 0, set_number: 
                 found=f"line {line} of {ny}, shape {data.shape} beside {(coils, nx)}",
                 mend="the file is damaged, or has partial echoes: convert it to ISMRMRD",
             )
-        if b.is_flag_set("REFLECT"):
-            data, echo_planar = data[:, ::-1], True
+        if two_ways:
+            data = _even(b, data, gradient)
+        if b.cSlc in phases:
+            data = without_phase(data, b.is_flag_set("REFLECT"), phases[b.cSlc])
         kspace[b.cSlc, :, line] += data
         times[b.cSlc, line] += 1
     if int(image[0][0].mdh.CenterCol) != nx // 2:
@@ -153,5 +161,41 @@ def read_twix(path: str | Path, echo: int = 0, repetition: int = 0, set_number: 
         echo_time_ms=times_ms["TE"][0] / 1000 if times_ms["TE"] else None,
         repetition_time_ms=times_ms["TR"][0] / 1000 if times_ms["TR"] else None,
         dwell_time_us=dwell / 1000 or None, others=others,
-        warnings=(ECHO_PLANAR,) if echo_planar else (),
+        warnings=(NOT_CORRECTED,) if two_ways and len(phases) < n_slices else (),
     )  # fmt: skip
+
+
+def _trapezoid(protocol: Any) -> Trapezoid | None:
+    """The readout gradient, where samples are taken on its ramps."""
+    try:
+        if int(protocol["alRegridMode"][0]) != 2:
+            return None
+        names = ("RampupTime", "FlattopTime", "RampdownTime", "DelaySamplesTime")
+        up, flat, down, delay = (float(protocol[f"alRegrid{name}"][0]) for name in names)
+        return Trapezoid(up, flat, down, delay, float(protocol["aflRegridADCDuration"][0]))
+    except (KeyError, IndexError, TypeError, ValueError):
+        return None
+
+
+def _even(block: Any, data: Array, gradient: Trapezoid | None) -> Array:
+    """A readout in the order of rising k, even in k."""
+    if not block.is_flag_set("REFLECT"):
+        return data if gradient is None else regrid(data, gradient)
+    data = data[:, ::-1]
+    return data if gradient is None else regrid(data, gradient.turned_round)
+
+
+def _phases(
+    everything: list[tuple[Any, Array]], wanted: dict[str, int], gradient: Trapezoid | None
+) -> dict[int, tuple[float, float]]:
+    """By slice: the phase between the two directions, from readouts without phase encoding."""
+    lines: dict[int, tuple[list[Array], list[Array]]] = {}
+    for b, data in everything:
+        if b.is_flag_set("PHASCOR") and all(getattr(b, c) == v for c, v in wanted.items()):
+            ways = lines.setdefault(b.cSlc, ([], []))
+            ways[b.is_flag_set("REFLECT")].append(_even(b, data, gradient))
+    return {
+        n: phase_between(np.mean(forth, axis=0), np.mean(back, axis=0))
+        for n, (forth, back) in lines.items()
+        if forth and back
+    }
