@@ -223,6 +223,12 @@ class Shown:
             self._bar = None
         self._say(f"  {words}")
 
+    def count(self, words: str) -> None:
+        """How far work of unknown length is; told every few seconds."""
+        if time.monotonic() - self._last > 5:
+            self._last = time.monotonic()
+            self._say(f"  {words}")
+
     def _say(self, words: str) -> None:
         if self._quiet:
             return

@@ -22,12 +22,20 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
         "plan": ("plan_verbs", "How many cases a claim takes; whether a gain could be seen."),
         "train": ("train_verbs", "A baseline model, trained on development cases by a recipe."),
     },
+    "Boundary": {
+        "stress": ("boundary_verbs", "How far the acquisition may degrade until verdicts flip."),
+        "certify": ("boundary_verbs", "How far outward the declared failure rate is certified."),
+    },
     "Evidence": {
         "verify": ("evidence_verbs", "The whole ledger, every stored file and every signature."),
         "sign": ("evidence_verbs", "Sign a result with your key."),
         "bundle": ("evidence_verbs", "The ledger for a stranger to verify with public keys."),
         "keys": ("evidence_verbs", "Keys and the roster: who signs in which role."),
         "reach": ("release_verbs", "How far results may go, and what a withdrawal touches."),
+        "release": ("release_verbs", "Freeze model, criteria, results and signatures."),
+        "promote": ("release_verbs", "A release one stage up, or all that is missing for it."),
+        "diff": ("release_verbs", "Two releases case by case; what newly fails comes first."),
+        "failures": ("release_verbs", "Every failure ever recorded, and which are explained."),
     },
     "Regulation": {
         "classify": ("regulation_verbs", "Class under FDA, EU MDR and Korea's MFDS, and why."),

@@ -33,3 +33,13 @@ class Unexpected(LimenError):
 
 class ChangedMeanwhile(LimenError):
     """A file changed while work on it was going on."""
+
+
+class CannotDegrade(LimenError):
+    """An image cannot be simulated at a condition, or a product along an axis."""
+
+
+class NotEnoughPatients(LimenError):
+    """After the split no patient is left to explore with, or to certify with."""
+
+    exit_code = 1

@@ -29,12 +29,17 @@ if TYPE_CHECKING:
 METHODS = {
     "case": "data.case/1",
     "prediction": "models.predict/1",
-    "measurement": "measures.case/2",
+    "measurement": "measures.case/3",
     "picture": "reports.picture/1",
     "verdicts": "measures.verdict/2",
-    "summary": "measures.summary/2",
+    "summary": "measures.summary/3",
     "leakage": "data.leakage/1",
-    "report": "reports.report/1",
+    "trial": "pipeline.trial/1",
+    "stress": "boundary.search/1",
+    "boundary": "boundary.certify/1",
+    "seen": "boundary.guard_features/1",
+    "guard": "boundary.guard/1",
+    "report": "reports.report/2",
 }
 """Version of the method behind each kind. Raised whenever the method's results may change."""
 

@@ -89,20 +89,11 @@ def _run_pool(
     """One life of a pool. Returns (jobs not begun, jobs in flight when a worker died)."""
     from concurrent.futures import FIRST_COMPLETED, Future, wait
 
-    from loky import ProcessPoolExecutor
     from loky.process_executor import BrokenProcessPool
 
     waiting = list(reversed(jobs))
     flying: dict[Future[CaseDone], CaseJob] = {}
-    # One thread of linear algebra in each worker: the workers fill the cores already, threads
-    # beyond that wait for each other (twice the time measured for fingerprints of 20 cases), and
-    # a number of threads taken from the machine would decide how sums are rounded.
-    pool = ProcessPoolExecutor(
-        max_workers=min(workers, len(jobs)),
-        initializer=end_with_parent,
-        initargs=(os.getpid(),),
-        env={"OPENBLAS_NUM_THREADS": os.environ.get("OPENBLAS_NUM_THREADS", "1")},
-    )
+    pool = open_pool(min(workers, len(jobs)))
     try:
         while waiting or flying:
             while waiting and len(flying) < 2 * workers:
@@ -123,6 +114,23 @@ def _run_pool(
         return [], []
     finally:
         pool.shutdown(wait=False, kill_workers=True)
+
+
+def open_pool(workers: int) -> Any:
+    """Worker processes that end with this one.
+
+    One thread of linear algebra in each: the workers fill the cores already, threads beyond that
+    wait for each other (twice the time measured for fingerprints of 20 cases), and a number of
+    threads taken from the machine would decide how sums are rounded.
+    """
+    from loky import ProcessPoolExecutor
+
+    return ProcessPoolExecutor(
+        max_workers=workers,
+        initializer=end_with_parent,
+        initargs=(os.getpid(),),
+        env={"OPENBLAS_NUM_THREADS": os.environ.get("OPENBLAS_NUM_THREADS", "1")},
+    )
 
 
 def run_case(job: CaseJob) -> CaseDone:
@@ -197,7 +205,8 @@ class _CaseWork:
     def prediction(self) -> bytes:
         from limen.data import encode_nifti
 
-        model = _opened_model(self._job)
+        job = self._job
+        model = opened_model(job.model_key, job.declaration, job.root)
         self._prediction = model.predict(self._job.case, self._read_image())
         return encode_nifti(self._prediction)
 
@@ -262,15 +271,14 @@ class _CaseWork:
 _MODELS: dict[str, Any] = {}
 
 
-def _opened_model(job: CaseJob) -> Any:
+def opened_model(model_key: str, declaration: Declaration, root: Path) -> Any:
     """The model, opened once for each process; its session is costly to make."""
     from limen.models import open_model
 
-    if job.model_key not in _MODELS:
+    if model_key not in _MODELS:
         _MODELS.clear()
-        declaration = job.declaration
-        _MODELS[job.model_key] = open_model(declaration.model, job.root, declaration.task)
-    return _MODELS[job.model_key]
+        _MODELS[model_key] = open_model(declaration.model, root, declaration.task)
+    return _MODELS[model_key]
 
 
 def _display_window(declaration: Declaration) -> tuple[float, float] | None:

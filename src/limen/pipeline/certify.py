@@ -1,0 +1,231 @@
+"""Certify: test the boundary outward from nominal, on patients that took no part in the search."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Generator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from limen.boundary import (
+    Boundary,
+    Certificate,
+    Condition,
+    Frontier,
+    Margin,
+    Trial,
+)
+from limen.boundary.certify import CertificationCase, certify_cells, everybody
+from limen.boundary.certify import certify as certify_paths
+from limen.boundary.paths import plan_paths
+from limen.evidence import Record, digest_json
+from limen.evidence.runs import Planned, end_run, register_run
+from limen.pipeline.evaluate import Progress, Silent
+from limen.pipeline.graph import METHODS, CaseGraph, look_up
+from limen.pipeline.registration import make_latest
+from limen.pipeline.stress import (
+    FULL,
+    Effort,
+    Stress,
+    Trying,
+    listing,
+    patients_by_set,
+    searched,
+)
+from limen.pipeline.trials import Subject, Trials
+
+if TYPE_CHECKING:
+    from limen.pipeline.product import Product
+
+CELLS = ("site", "scanner", "manufacturer", "largest lesion")
+SIZES_MM = (6.0, 10.0)
+"""Between small, middle and large: the size classes of lung nodules in common use."""
+
+
+def certify(
+    product: Product,
+    *,
+    effort: Effort = FULL,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Boundary:
+    """Search what is not searched yet, then certify; what is there is kept.
+
+    One certificate for each origin. Evidence of two origins never mixes: a real image that was
+    degraded counts as resimulated, nominal included.
+
+    Parameters, errors: as `limen.pipeline.stress.stress`.
+    """
+    shown = progress or Silent()
+    n = workers or os.cpu_count() or 1
+    with product.store.writing():
+        graph = CaseGraph(product)
+        found = searched(product, graph, effort, n, shown)
+        name = product.declaration.product.name
+        inputs = {
+            **graph.model_identity,
+            "stress": found.digest,
+            "certification": digest_json([listing(found.sides.certification), found.sides.lost]),
+            "case attributes": digest_json(
+                {n: dict(s.case.attributes) for n, s in found.sides.certification.items()}
+            ),
+            "criteria": product.declared_digest("criteria"),
+            "task": product.declared_digest("task"),
+            "risk": product.declared_digest("risk"),
+        }
+        item = look_up(product.store, "boundary", name, inputs)
+        if item.record is not None:
+            make_latest(product.store, item)
+            return Boundary.from_dict(product.store.get_json(item.record.result))
+        planned = [Planned("boundary", name, METHODS["boundary"], inputs)]
+        run = register_run(product.store, "certify", planned)
+        told = Trying(shown, dict.fromkeys(found.sides.certification, 1))
+        trials = Trials(product, graph, n, told)
+        boundary = _boundary(product, found, trials, effort)
+        product.store.put_json(listing(found.sides.certification))
+        digest = product.store.put_json(boundary.as_dict())
+        product.store.add(
+            Record(
+                "boundary", name, METHODS["boundary"], inputs, digest,
+                made_utc=product.store.now_utc(),
+            )
+        )  # fmt: skip
+        answers = {c.origin: c.answer for c in boundary.certificates}
+        end_run(product.store, run, {"evaluations": trials.made, "answers": answers})
+        return boundary
+
+
+def _boundary(product: Product, found: Stress, trials: Trials, effort: Effort) -> Boundary:
+    margins = tuple(Margin.from_dict(m) for m in found.record["margins"])
+    frontiers = tuple(Frontier.from_dict(f) for f in found.record["frontiers"])
+    notes = list(found.record["notes"])
+    if found.sides.leaking:
+        notes.append(
+            f"{len(found.sides.leaking)} cases are left out: their patients are in development too."
+        )
+    risk = product.declaration.risk
+    certificates, cells = [], []
+    for origin in sorted({s.origin for s in found.sides.certification.values()}):
+        subjects = {n: s for n, s in found.sides.certification.items() if s.origin == origin}
+        cases = _cases(product, subjects, trials)
+        lost = [c for c in found.sides.lost if _origin(product, c) == origin]
+        cases += [CertificationCase(c, c, {}) for c in lost]
+        paths = plan_paths(
+            found.axes,
+            [m for m in margins if m.origin == origin],
+            [f for f in frontiers if f.origin == origin],
+            tolerated=risk.failure_rate,
+            steps=effort.steps,
+        )
+        failing = _Failing(subjects, trials, lost)
+        certificate = certify_paths(
+            cases,
+            paths,
+            everybody(cases, failing),
+            failure_rate=risk.failure_rate,
+            confidence=risk.confidence,
+            origin=origin,
+        )
+        certificates.append(certificate)
+        cells += certify_cells(
+            cases,
+            _tested(certificate),
+            failing,
+            failure_rate=risk.failure_rate,
+            confidence=risk.confidence,
+            origin=origin,
+        )
+        notes += failing.notes()
+    explored = {m.origin for m in margins}
+    for origin in sorted(explored - {c.origin for c in certificates}):
+        notes.append(f"No certification patient of origin {origin}: nothing is certified of it.")
+    return Boundary(
+        axes=found.axes,
+        exploration=patients_by_set(found.sides.exploration),
+        certification=patients_by_set(found.sides.certification),
+        margins=margins,
+        frontiers=frontiers,
+        certificates=tuple(certificates),
+        cells=tuple(cells),
+        notes=tuple(notes),
+    )
+
+
+class _Failing:
+    """Which cases fail at a condition; trials that are not there yet are made side by side."""
+
+    def __init__(
+        self, subjects: Mapping[str, Subject], trials: Trials, lost: Collection[str]
+    ) -> None:
+        self._subjects, self._trials, self._lost = subjects, trials, set(lost)
+        self._refused: dict[str, str] = {}
+
+    def __call__(self, condition: Condition, cases: Sequence[str]) -> set[str]:
+        asked = {c: self._subjects[c] for c in cases if c not in self._lost}
+        found, refused = self._trials.run({c: _once(condition) for c in asked}, asked)
+        self._refused |= {c: e.what for c, e in refused.items()}
+        # what cannot be judged may well fail
+        return {c for c, t in found.items() if not t.passed} | set(refused) | (
+            self._lost & set(cases)
+        )  # fmt: skip
+
+    def notes(self) -> list[str]:
+        words = [
+            f"{len(cases)} cases could not be degraded and count as failing: {what}."
+            for what in sorted(set(self._refused.values()))
+            if (cases := [c for c, w in self._refused.items() if w == what])
+        ]
+        if self._lost:
+            words.append(
+                f"{len(self._lost)} cases could not be found whole; each is a failing patient."
+            )
+        return words
+
+
+def _once(condition: Condition) -> Generator[Condition, Trial, Trial]:
+    return (yield condition)
+
+
+def _tested(certificate: Certificate) -> dict[str, list[Condition]]:
+    """The steps that were tested: cells are judged on those, and run the model no further."""
+    return {p.name: [s.condition for s in p.steps] for p in certificate.paths}
+
+
+def _origin(product: Product, name: str) -> str:
+    origin = product.sets[name.partition("/")[0]].origin
+    return "phantom" if origin == "phantom" else "resimulated"
+
+
+def _cases(
+    product: Product, subjects: Mapping[str, Subject], trials: Trials
+) -> list[CertificationCase]:
+    found = []
+    for name, subject in subjects.items():
+        attributes = {
+            k: str(subject.case.attributes[k]) for k in CELLS if k in subject.case.attributes
+        }
+        if product.declaration.task.kind == "lesion-detection":
+            attributes |= _size(product, subject)
+        found.append(CertificationCase(name, subject.case.patient, attributes))
+    several = {k for k in CELLS if len({c.attributes.get(k) for c in found}) > 1}
+    return [
+        CertificationCase(
+            c.case, c.patient, {k: v for k, v in c.attributes.items() if k in several}
+        )
+        for c in found
+    ]
+
+
+def _size(product: Product, subject: Subject) -> dict[str, str]:
+    """The class of the case's largest lesion in the reference."""
+    if subject.nominal is None or subject.nominal.record is None:
+        return {}
+    measured = product.store.get_json(subject.nominal.record.result)
+    lesions = measured.get("lesions", {}).get("reference", [])
+    if not lesions:
+        return {"largest lesion": "none"}
+    largest = max(lesion["diameter_mm"] for lesion in lesions)
+    small, large = SIZES_MM
+    if largest < small:
+        return {"largest lesion": f"under {small:g} mm"}
+    within = f"{small:g} to {large:g} mm"
+    return {"largest lesion": within if largest < large else f"{large:g} mm and more"}

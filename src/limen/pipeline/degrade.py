@@ -1,0 +1,209 @@
+"""A case's image at a condition: from the declared axes to the physics that moves along them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from limen.errors import LimenError
+from limen.pipeline.errors import CannotDegrade
+
+if TYPE_CHECKING:
+    from limen.boundary import SearchAxis
+    from limen.data import Volume
+    from limen.physics.ct import Acquisition
+    from limen.product import Declaration
+
+METHOD = "pipeline.degrade/1"
+"""Raised whenever the same condition of the same image may give another one."""
+
+_BY_RATIO = {
+    "ct.dose", "ct.views", "ct.arc", "ct.slice_thickness",
+    "mr.snr", "mr.averages", "mr.field", "mr.acceleration", "oct.power",
+}  # fmt: skip
+_ORDER = (
+    "ct.motion", "ct.metal", "ct.beam_hardening", "ct.rings", "ct.arc", "ct.views", "ct.dose",
+    "ct.slice_thickness", "ct.kernel",
+)  # fmt: skip
+"""As on a scanner: what happens to the rays, then which are taken, with how many photons, then
+what reconstruction does. Axes of CT that are not here cannot be simulated."""
+_USUAL_VIEWS = 984
+
+
+@dataclass(frozen=True)
+class Degraded:
+    """An image at a condition, and what was applied, for the evidence."""
+
+    image: Volume
+    applied: tuple[dict[str, Any], ...]
+
+
+def searched_axes(declaration: Declaration, tolerance: float) -> tuple[SearchAxis, ...]:
+    """The declared axes, from nominal to the worst, in the order of ``limen.yaml``.
+
+    Raises
+    ------
+    CannotDegrade
+        For an axis on which images cannot be degraded yet.
+    """
+    from limen.boundary import SearchAxis
+    from limen.product.axes import AXES
+
+    axes = []
+    for name, given in declaration.physics.items():
+        if name not in _ORDER:
+            raise CannotDegrade(
+                "images of cases cannot be degraded along this axis yet",
+                where=f"physics.{name}",
+                mend=f"declare one of {', '.join(sorted(_ORDER))}",
+            )
+        by_ratio = name in _BY_RATIO and given.from_ > 0 and given.to > 0
+        axes.append(
+            SearchAxis(
+                name=name,
+                unit=AXES[name].unit,
+                nominal=given.from_,
+                worst=given.to,
+                tolerance=tolerance,
+                scale="log" if by_ratio else "linear",
+                whole=AXES[name].whole,
+            )
+        )
+    return tuple(axes)
+
+
+def seed_of(case: str, axis: str) -> int:
+    """The seed of everything random on an axis of a case: one for all its levels.
+
+    So two conditions differ in the condition alone (common random numbers).
+    """
+    return int.from_bytes(hashlib.sha256(f"{case}\0{axis}".encode()).digest()[:6], "big")
+
+
+def degrade(
+    image: Volume,
+    condition: Mapping[str, float],
+    *,
+    case: str,
+    attributes: Mapping[str, Any],
+    nominal: Mapping[str, float],
+) -> Degraded:
+    """A CT image as it would be at a condition, through line integrals made from it.
+
+    Parameters
+    ----------
+    image : Volume
+        (I, J, K) HU, slices along K.
+    condition : mapping
+        Values on axes; what is not named is at nominal.
+    case : str
+        ``DATASET/CASE``, of which seeds are made.
+    attributes : mapping
+        Of the case. ``photons_per_ray``, ``kernel`` and ``electronic_noise_photons`` are used
+        where they are stated; photons are read off the image's noise where not.
+    nominal : mapping
+        Value of each declared axis as acquired.
+
+    Raises
+    ------
+    CannotDegrade
+        The image or what is known of it does not allow it.
+    """
+    from limen.data import Volume
+
+    if not condition:
+        return Degraded(image, ())
+    acquisition = _acquisition(image, attributes, nominal, case)
+    values = image.values
+    applied = []
+    for axis in (a for a in _ORDER if a in condition):
+        if axis == "ct.dose":
+            acquisition = _with_photons(acquisition, image, case)
+        operator = _operator(axis, acquisition, image, attributes, nominal)
+        try:
+            drawn = operator.draw(condition[axis], seed_of(case, axis))
+            done = operator.insert(values, drawn)
+        except LimenError as error:
+            raise CannotDegrade(
+                error.what, where=f"{case}, {axis}", found=error.found, mend=error.mend
+            ) from None
+        values = done.data
+        applied.append(done.record.as_dict())
+        if axis in ("ct.views", "ct.arc"):
+            # noise that is added later is that of the views that are left
+            acquisition = operator.degraded_acquisition(drawn)
+    return Degraded(Volume(values, image.geometry), tuple(applied))
+
+
+def _acquisition(
+    image: Volume, attributes: Mapping[str, Any], nominal: Mapping[str, float], case: str
+) -> Acquisition:
+    import numpy as np
+
+    from limen.physics.ct import KERNELS, Acquisition
+
+    x_mm, y_mm, _ = image.geometry.spacing_mm
+    along = np.abs(image.geometry.affine_lps_mm[:3, 2])
+    if abs(x_mm - y_mm) > 1e-3 * x_mm or along.argmax() != 2 or not image.geometry.is_orthogonal:
+        raise CannotDegrade(
+            "only axial slices of square pixels can be degraded",
+            where=case,
+            found=f"pixels of {x_mm:.4g} x {y_mm:.4g} mm",
+            mend="give axial images, with slices as the last axis",
+        )
+    kernel = str(attributes.get("kernel", "hann"))
+    photons = attributes.get("photons_per_ray")
+    return Acquisition.of_image(
+        image.geometry.shape[:2],
+        x_mm,
+        n_views=int(nominal.get("ct.views", _USUAL_VIEWS)),
+        kernel=kernel if kernel in KERNELS else "hann",
+        photons_per_ray=float(photons) if photons is not None else None,
+        electronic_noise_photons=float(attributes.get("electronic_noise_photons", 0.0)),
+    )
+
+
+def _with_photons(acquisition: Acquisition, image: Volume, case: str) -> Acquisition:
+    from dataclasses import replace
+
+    from limen.physics.ct import photons_of_image
+
+    if acquisition.photons_per_ray is not None:
+        return acquisition
+    read = photons_of_image(image.values, acquisition, seed=seed_of(case, "photons"))
+    if read.value is None:
+        raise CannotDegrade(
+            "it cannot be read off the image how many photons made it",
+            where=f"{case}, ct.dose",
+            found=read.because,
+            mend="state photons_per_ray in the manifest, or leave ct.dose out",
+        )
+    return replace(acquisition, photons_per_ray=read.value)
+
+
+def _operator(
+    axis: str,
+    acquisition: Acquisition,
+    image: Volume,
+    attributes: Mapping[str, Any],
+    nominal: Mapping[str, float],
+) -> Any:
+    from limen.physics import ct
+
+    through_rays: dict[str, Any] = {
+        "ct.motion": ct.Motion,
+        "ct.metal": ct.Metal,
+        "ct.beam_hardening": ct.BeamHardening,
+        "ct.rings": ct.Rings,
+        "ct.arc": ct.Arc,
+        "ct.views": ct.Views,
+        "ct.dose": ct.Dose,
+    }
+    if axis in through_rays:
+        return through_rays[axis](acquisition)
+    pixel_mm, _, spacing_mm = image.geometry.spacing_mm
+    if axis == "ct.slice_thickness":
+        return ct.SliceThickness(spacing_mm, nominal[axis])
+    return ct.Softening(pixel_mm, acquisition.geometry.detector_spacing_mm)
