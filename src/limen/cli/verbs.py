@@ -25,6 +25,8 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
     "Boundary": {
         "stress": ("boundary_verbs", "How far the acquisition may degrade until verdicts flip."),
         "certify": ("boundary_verbs", "How far outward the declared failure rate is certified."),
+        "explain": ("guard_verbs", "Why trust ends there; the guard; the page to sign."),
+        "guard": ("guard_verbs", "Whether images lie inside the boundary, and why not."),
     },
     "Evidence": {
         "verify": ("evidence_verbs", "The whole ledger, every stored file and every signature."),

@@ -39,7 +39,8 @@ METHODS = {
     "boundary": "boundary.certify/1",
     "seen": "boundary.guard_features/1",
     "guard": "boundary.guard/1",
-    "report": "reports.report/2",
+    "explanation": "boundary.explain/1",
+    "report": "reports.report/3",
 }
 """Version of the method behind each kind. Raised whenever the method's results may change."""
 

@@ -1,0 +1,72 @@
+"""Which limit a guard enforces on each axis, and at which conditions it is calibrated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from limen.boundary.guard_calibration import Limit
+from limen.boundary.paths import plan_paths
+from limen.boundary.result import Boundary, Certificate, Margin, SearchAxis
+
+_INSIDE_FITTED, _INSIDE_TRIED = (0.5, 1.0), (0.8,)
+_BEYOND_FITTED, _BEYOND_TRIED = (0.2, 0.55, 1.0), (0.35, 0.8)
+
+
+def guarded_certificate(boundary: Boundary) -> Certificate | None:
+    """The one that a guard enforces: certified before not, then that of most patients.
+
+    A guard is calibrated on images of one origin, as origins never mix.
+    """
+    ranked = sorted(
+        boundary.certificates, key=lambda c: (c.answer == "certified", c.patients), reverse=True
+    )
+    return ranked[0] if ranked else None
+
+
+def limits_of(boundary: Boundary, certificate: Certificate) -> tuple[list[Limit], list[str]]:
+    """The limit of each axis, and what cannot be guarded, in words.
+
+    Where nothing is certified, what exploration suggests is taken instead and said to be that: it
+    calibrates a guard that refuses every image anyway, and tells how well it would guard.
+    """
+    limits: list[Limit] = []
+    notes: list[str] = []
+    certified = certificate.answer == "certified"
+    suggested = _suggested(boundary, certificate)
+    for axis in boundary.axes:
+        reached = certificate.limit(axis.name) if certified else suggested[axis.name]
+        value = axis.nominal if reached is None else reached
+        if axis.position(value) >= 1 - 1e-9:
+            notes.append(
+                f"{axis.name} is not guarded: it holds to {axis.text(axis.worst)}, the worst that "
+                f"was searched, and nobody knows what lies beyond"
+            )
+            continue
+        limits.append(Limit(axis, value, certified))
+    if len(limits) > 1:
+        notes.append("each axis is judged alone: an image near two limits at once may pass")
+    return limits, notes
+
+
+def _suggested(boundary: Boundary, certificate: Certificate) -> Mapping[str, float]:
+    margins: Sequence[Margin] = [m for m in boundary.margins if m.origin == certificate.origin]
+    paths = plan_paths(boundary.axes, margins, (), tolerated=certificate.failure_rate, steps=2)
+    # a path's last step lies one beyond what exploration patients reach
+    return {a.name: paths[a.name][-2][a.name] for a in boundary.axes}
+
+
+def calibration_levels(limit: Limit) -> tuple[list[float], list[float]]:
+    """Conditions to fit a guard with, and others to try it at: on both sides of the limit."""
+    axis, b = limit.axis, limit.position
+    fitted = [b * p for p in _INSIDE_FITTED if b > 0]
+    fitted += [b + (1 - b) * p for p in _BEYOND_FITTED]
+    tried = [b * p for p in _INSIDE_TRIED if b > 0]
+    tried += [b + (1 - b) * p for p in _BEYOND_TRIED]
+    known = _values(axis, fitted)
+    known = sorted({*known, *([limit.value] if b > 0 else [])}, key=axis.position)
+    return known, [v for v in _values(axis, tried) if v not in known]
+
+
+def _values(axis: SearchAxis, positions: Sequence[float]) -> list[float]:
+    values = [axis.value(p) for p in positions]
+    return [v for v in dict.fromkeys(values) if v != axis.nominal]

@@ -1,0 +1,128 @@
+"""Verbs that explain a boundary and enforce it: explain, guard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from limen.cli.show import Folder, Json, Shown, Workers, json_out
+
+if TYPE_CHECKING:
+    from limen.boundary import GuardAnswer
+    from limen.pipeline.explain import Explained
+
+
+def add_to(app: typer.Typer) -> None:
+    for verb in (explain, guard):
+        app.command()(verb)
+
+
+def explain(
+    folder: Folder = Path(),
+    workers: Workers = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Calibrate the guard on fewer patients.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Why trust ends where it does; calibrates the guard and writes the boundary's page.
+
+    Needs `limen certify` before. Exit status 1 when nothing is certified: the page then says so.
+    """
+    from limen.pipeline import load
+    from limen.pipeline.explain import explain as explain_product
+    from limen.pipeline.guard import QUICK_PATIENTS
+
+    product = load(folder)
+    with Shown(quiet=as_json) as progress:
+        found = explain_product(
+            product,
+            patients=QUICK_PATIENTS if quick else None,
+            workers=workers,
+            progress=progress,
+        )
+    if as_json:
+        json_out(
+            {
+                "certified": found.guard.certified,
+                "explanation": found.explanation.as_dict(),
+                "guard_rates": dict(found.guard.rates),
+                "page": str(found.page),
+            }
+        )
+    else:
+        _explained_out(found)
+    if not found.guard.certified:
+        raise typer.Exit(1)
+
+
+def _explained_out(found: Explained) -> None:
+    e = found.explanation
+    typer.echo(found.guard.boundary)
+    for case in e.fragile:
+        typer.echo(f"  fragile: {case.case} passes with {case.axis} {case.margin}")
+    for mode in e.modes:
+        typer.echo(f"  fails where {mode.in_words('items')}")
+    typer.echo(f"  limit: {e.limit.limit}" + "".join(f"; {w}" for w in e.limit.evidence[:2]))
+    for what in e.limit.missing:
+        typer.echo(f"  not known: {what}")
+    typer.echo(e.headroom.because)
+    rates: dict[str, Any] = dict(found.guard.rates)
+    inside = rates["inside_refused"]
+    typer.echo(
+        f"Guard: refuses {inside['events']} of {inside['images']} images inside, on "
+        f"{inside['patients']} patients left out in turn"
+    )
+    for name, axis in rates["axes"].items():
+        out, far = axis["outside_let_through"], axis["beyond_error_let_through"]
+        typer.echo(
+            f"  {name}: lets {out['events']} of {out['images']} outside through, "
+            f"{far['events']} of {far['images']} beyond its stated error"
+        )
+    for note in rates["notes"]:
+        typer.echo(f"  {note}")
+    typer.echo(f"\nBoundary: {found.page}")
+
+
+def guard(
+    product: Annotated[
+        Path, typer.Argument(help="A release's folder, or a product's.", show_default=False)
+    ],
+    images: Annotated[
+        list[Path],
+        typer.Argument(
+            help="NIfTI or NRRD files, DICOM files or folders of one series.", show_default=False
+        ),
+    ],
+    as_json: Json = False,
+) -> None:
+    """Whether images lie inside the certified boundary: inside, outside or cannot tell, and why.
+
+    Exit status 0 when every image lies inside, 1 when one does not, 2 when one cannot be read or
+    the release was altered.
+    """
+    from limen.boundary import Guard
+
+    loaded = Guard.load(product)
+    answers = [loaded(image) for image in images]
+    if as_json:
+        # by number: names of files may identify a patient
+        json_out({"images": [{"image": n, **a.as_dict()} for n, a in enumerate(answers, 1)]})
+    else:
+        for number, answer in enumerate(answers, 1):
+            _answer_out(number, answer)
+    if any(a.answer != "inside" for a in answers):
+        raise typer.Exit(1)
+
+
+def _answer_out(number: int, answer: GuardAnswer) -> None:
+    typer.echo(f"image {number}: {answer.answer}")
+    for reason in answer.reasons:
+        typer.echo(f"  {reason}")
+    if answer.answer == "inside":
+        for check in answer.checks:
+            typer.echo(f"  {check.in_words}")
+    for note in answer.notes:
+        typer.echo(f"  ({note})")

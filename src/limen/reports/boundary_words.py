@@ -1,0 +1,253 @@
+"""The sentences of the boundary document, from the certified facts alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from limen.boundary import TOGETHER, Boundary, Certificate, Guard, SearchAxis
+from limen.boundary.explain import Explanation, FragileCase
+from limen.boundary.words import certificate_in_words
+from limen.product.axes import AXES
+from limen.product.declaration import Declaration
+from limen.reports.boundary import BoundaryDocument, FragilePicture
+from limen.reports.words import criterion_words, percent
+
+_ORIGINS = {
+    "phantom": "simulated patients: nobody's data",
+    "resimulated": "images that were degraded by simulation: not scans taken that way",
+    "measured": "measured raw data",
+    "observed": "studies seen in production",
+}
+
+
+def compose(
+    declaration: Declaration,
+    boundary: Boundary,
+    guard: Guard,
+    explanation: Explanation,
+    pictures: Mapping[str, Mapping[str, Any] | None],
+    sources: Mapping[str, str],
+    made_utc: str,
+) -> BoundaryDocument:
+    """The document of one product.
+
+    Parameters
+    ----------
+    declaration : Declaration
+    boundary : Boundary
+    guard : Guard
+        Calibrated for this boundary.
+    explanation : Explanation
+    pictures : mapping
+        Case to a picture of it, or None.
+    sources : mapping
+        Name to digest.
+    made_utc : str
+
+    Raises
+    ------
+    LimitsMissing
+    """
+    info = declaration.product
+    certificate = boundary.certificate(guard.origin)
+    certified = certificate is not None and certificate.answer == "certified"
+    return BoundaryDocument(
+        product=info.name,
+        version=info.version,
+        statement=info.intended_use.statement,
+        certified=certified,
+        headline=_headline(certificate, boundary),
+        trust_on=_trust_on(declaration, boundary, certificate, guard) if certified else (),
+        not_when=_not_when(declaration, boundary, certificate, guard),
+        watch_for=_watch_for(boundary, guard, explanation),
+        based_on=_based_on(declaration, boundary, guard),
+        confidence=_confidence(declaration, certificate),
+        act_on=explanation.headroom.because,
+        fragile=tuple(_fragile(f, pictures) for f in explanation.fragile[:3]),
+        boundary=boundary,
+        guard=guard,
+        explanation=explanation,
+        sources=sources,
+        made_utc=made_utc,
+    )
+
+
+def _headline(certificate: Certificate | None, boundary: Boundary) -> str:
+    if certificate is None:
+        return "Nothing is certified: no patients were left to certify."
+    if certificate.answer == "certified":
+        return (
+            f"Certified: at most {percent(certificate.failure_rate)} of patients fail, with "
+            f"{percent(certificate.confidence)} confidence, within the limits below."
+        )
+    return f"Nothing is certified. {certificate_in_words(certificate, boundary.axes)}"
+
+
+def _trust_on(
+    declaration: Declaration, boundary: Boundary, certificate: Certificate | None, guard: Guard
+) -> tuple[str, ...]:
+    assert certificate is not None
+    use = declaration.product.intended_use
+    low, high = use.population.age_years
+    grid = (
+        f"pixels of {_range(guard.pixel_mm)} mm, slices {_range(guard.slice_mm)} mm apart, like "
+        f"those of the {guard.parts.patients} patients it was calibrated on"
+    )
+    found = [f"{use.modality} of the {use.anatomy}, ages {low:g} to {high:g} years: {grid}."]
+    for path in certificate.paths:
+        if path.reached is None or path.name == TOGETHER:
+            continue
+        axis = boundary.axis(path.name)
+        found.append(f"{_named(axis)}: {_way(axis)} {axis.text(path.reached[path.name])}.")
+    together = next((p.reached for p in certificate.paths if p.name == TOGETHER), None)
+    if together:
+        parts = [f"{n} {boundary.axis(n).text(v)}" for n, v in together.items()]
+        found.append(f"All of it at once: {', '.join(parts)}.")
+    return tuple(found)
+
+
+def _not_when(
+    declaration: Declaration, boundary: Boundary, certificate: Certificate | None, guard: Guard
+) -> tuple[str, ...]:
+    use = declaration.product.intended_use
+    if certificate is None or certificate.answer != "certified":
+        first = "On any image: no limit could be certified yet. The guard refuses every image."
+        return (first, *_always(declaration, guard))
+    found = []
+    for axis in boundary.axes:
+        limit = certificate.limit(axis.name)
+        where = "as acquired" if limit is None else axis.text(limit)
+        word = "below" if axis.worst < axis.nominal else "above"
+        if limit is None:
+            found.append(f"{_named(axis)} is worse than {where}: no step beyond is certified.")
+        elif axis.position(limit) >= 1 - 1e-9:
+            found.append(f"{_named(axis)} is {word} {where}: nothing beyond was searched.")
+        else:
+            found.append(f"{_named(axis)} is {word} {where}.")
+    if len(boundary.axes) > 1:
+        together = next((p.reached for p in certificate.paths if p.name == TOGETHER), None)
+        if together is None:
+            found.append("Two of these are worse than as acquired at once: not certified together.")
+        else:
+            found.append("Several of these are near their own limit at once.")
+    cells = [c for c in boundary.cells if c.origin == guard.origin]
+    refused = [_cell(c) for c in cells if c.answer == "not certified"]
+    few = [_cell(c) for c in cells if c.answer == "too few to say"]
+    if refused:
+        found.append(f"Not certified on their own: {'; '.join(refused)}.")
+    if few:
+        found.append(f"Too few patients to say on their own: {'; '.join(few)}.")
+    found.append(f"The image is no {use.modality} of the {use.anatomy}, or lies the wrong way.")
+    return (*found, *_always(declaration, guard))
+
+
+def _always(declaration: Declaration, guard: Guard) -> list[str]:
+    sizes = [c.min_diameter_mm for c in declaration.criteria if c.min_diameter_mm]
+    found = []
+    if sizes:
+        found.append(f"Lesions under {max(sizes):g} mm: nothing is claimed of them.")
+    if guard.origin == "phantom":
+        found.append("On real patients: all of this was found on simulated ones.")
+    return found
+
+
+def _watch_for(boundary: Boundary, guard: Guard, explanation: Explanation) -> tuple[str, ...]:
+    found = [f"{m.in_words()}." for m in explanation.modes[:3]]
+    if not explanation.modes:
+        found.append("No group of patients was found that fails more often than the rest.")
+    if explanation.limit.limit != "cannot tell":
+        words = explanation.limit.limit.replace("-", " ")
+        found.append(f"Failures are {words}: {explanation.limit.evidence[0]}.")
+    if boundary.non_monotone:
+        cases = len({m.case for m in boundary.non_monotone})
+        found.append(f"{cases} explored cases failed and passed again at worse conditions.")
+    found += _guard_words(guard)
+    return tuple(found)
+
+
+def _guard_words(guard: Guard) -> list[str]:
+    """How often the guard errs, by axis."""
+    rates = guard.rates
+    if not rates:
+        return []
+    inside = rates["inside_refused"]
+    found = [
+        f"The guard refuses {inside['events']} of {inside['images']} images inside "
+        f"({_share(inside['rate'])}; {inside['patients']} patients, each left out)."
+    ]
+    for guarded in guard.parts.axes:
+        axis, name = guarded.axis, guarded.axis.name
+        reader = guarded.by_header or guarded.by_image
+        beyond = rates["axes"][name]["beyond_error_let_through"]
+        outside = rates["axes"][name]["outside_let_through"]
+        between = f"{outside['events']} of {outside['images']} images outside"
+        if reader.reliable_from is None:
+            found.append(f"{name}: the guard lets {between} through; nowhere searched is it sure.")
+            continue
+        found.append(
+            f"{name}: the guard lets {between} through, most of them short of "
+            f"{axis.text(axis.value(reader.reliable_from))}; beyond that "
+            f"{beyond['events']} of {beyond['images']}."
+        )
+    return found
+
+
+def _based_on(declaration: Declaration, boundary: Boundary, guard: Guard) -> tuple[str, ...]:
+    explored, certified = (
+        ", ".join(f"{n} patients of {name}" for name, n in side.items()) or "no patients"
+        for side in (boundary.exploration, boundary.certification)
+    )
+    criteria = "; ".join(criterion_words(c, declaration.task) for c in declaration.criteria)
+    return (
+        f"Searched on {explored}; certified on {certified}, none of them searched on.",
+        f"Evidence of {_ORIGINS.get(guard.origin, guard.origin)}.",
+        f"A case passes when: {criteria}.",
+        *boundary.notes[:2],
+    )
+
+
+def _confidence(declaration: Declaration, certificate: Certificate | None) -> str:
+    risk = declaration.risk
+    claim = (
+        f"The claim: at most {percent(risk.failure_rate)} of patients have a failing case, with "
+        f"{percent(risk.confidence)} confidence, at every certified condition at once."
+    )
+    if certificate is None:
+        return claim
+    n = certificate.nominal
+    return (
+        f"{claim} As acquired {n.failed} of {n.patients} patients fail (exact binomial test, "
+        f"p = {n.p_value:.2g}, allowed {n.alpha:.2g})."
+    )
+
+
+def _fragile(case: FragileCase, pictures: Mapping[str, Mapping[str, Any] | None]) -> FragilePicture:
+    return FragilePicture(case.case, f"{case.axis} {case.margin}", pictures.get(case.case))
+
+
+def _named(axis: SearchAxis) -> str:
+    known = AXES.get(axis.name)
+    if known is None:
+        return axis.name
+    words = known.description.rstrip(".")
+    return f"{words[0].upper()}{words[1:]} ({axis.name})"
+
+
+def _way(axis: SearchAxis) -> str:
+    return "down to" if axis.worst < axis.nominal else "up to"
+
+
+def _cell(certificate: Certificate) -> str:
+    named = ", ".join(f"{k} {v}" for k, v in certificate.cell.items())
+    n = certificate.nominal
+    return f"{named} ({n.failed} of {n.patients} fail)"
+
+
+def _range(ends: Sequence[float]) -> str:
+    low, high = ends
+    return f"{low:.3g}" if high <= 1.001 * low else f"{low:.3g} to {high:.3g}"
+
+
+def _share(rate: float | None) -> str:
+    return "none" if rate is None else f"{100 * rate:.2g} %"
