@@ -125,6 +125,8 @@ def summary_out(
         )
     for name, summary in evaluation.summaries.items():
         typer.echo(f"{name}: {summary['risk']['in_words']}")
+        for words in _worst_group(summary["subgroups"]):
+            typer.echo(f"{name}: {words}")
     standing_out(evaluation.sets, evaluation.leaks, evaluation.approvals, most)
 
 
@@ -145,17 +147,43 @@ def _summary_row(summary: Mapping[str, Any]) -> list[str]:
 
 
 def judged(groups: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The rows of a summary that the criteria ask for; all sizes where they name none.
-
-    The first row is always of every label and size.
-    """
-    return list(groups[1:] or groups)
+    """The rows of a summary that the criteria ask for; all sizes where they ask for none."""
+    return [group for group in groups if group["judged"]] or list(groups[:1])
 
 
 def _found(group: Mapping[str, Any]) -> str:
     size = f" >={group['min_diameter_mm']:g}mm" if group["min_diameter_mm"] else ""
-    of = f" {group['label']}" if group["label"] else ""
-    return f"{group['found']}/{group['present']}{of}{size}"
+    near = f" within {group['tolerance_mm']:g}mm" if group["tolerance_mm"] is not None else ""
+    structure = group["region"] or group["label"]
+    of = f" {structure}" if structure else ""
+    return f"{group['found']}/{group['present']}{of}{size}{near}"
+
+
+def _worst_group(found: Mapping[str, Any]) -> list[str]:
+    """The group with the largest share of failing patients, and the groups too small to say."""
+    told = []
+    for worst in found["worst"]:
+        figure = worst["figure"]
+        if worst["measure"] != "failure_rate" or not figure["value"]:
+            continue
+        by = ", ".join(f"{name} {value}" for name, value in worst["by"].items())
+        told.append(
+            f"worst of {worst['compared']} groups: {by}, where {100 * figure['value']:.3g} % of "
+            f"{figure['n']} patients fail ({100 * figure['low']:.3g} to "
+            f"{100 * figure['high']:.3g} %, as wide as picking the worst asks for)"
+        )
+    small = [
+        ", ".join(f"{name} {value}" for name, value in group["by"].items())
+        + f" (n = {group['n_patients']})"
+        for group in found["too_small"]
+    ]
+    if small:
+        more = f" and {len(small) - 5} more" if len(small) > 5 else ""
+        told.append(
+            f"groups too small to say, under {found['min_patients']} patients: "
+            f"{', '.join(small[:5])}{more}"
+        )
+    return told
 
 
 def table_out(title: str, columns: list[str], rows: list[list[str]]) -> None:

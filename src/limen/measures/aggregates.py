@@ -18,7 +18,8 @@ from limen.measures.errors import CannotSay
 from limen.measures.figure import Figure
 from limen.measures.intervals import Interval, clopper_pearson
 from limen.measures.structures import LabelMeasures
-from limen.measures.verdict import Verdict, false_marks, missed_lesions
+from limen.measures.verdict import CriterionResult, Verdict, missed_lesions
+from limen.product.criteria import MEASURES
 
 Lost = Sequence[tuple[str, str, str]]
 """Cases without a verdict: case, patient, reason."""
@@ -35,31 +36,8 @@ class CaseRow:
 
 
 @dataclass(frozen=True)
-class Sensitivity:
-    """Lesions found, at or above one size limit."""
-
-    label: str | None
-    min_diameter_mm: float
-    found: int
-    present: int
-    sensitivity: Figure
-    patients_all_found: Figure
-
-
-@dataclass(frozen=True)
-class FalseMarks:
-    """Marks on nothing, at or above one size limit."""
-
-    label: str | None
-    min_diameter_mm: float
-    marks: int
-    per_case: Figure
-    patients_without: Figure
-
-
-@dataclass(frozen=True)
 class LabelSummary:
-    """Averages of one label, over the cases whose reference holds it.
+    """Averages of one label or region, over the cases whose reference holds it.
 
     ``correct_rejections`` is over the other cases: how often nothing was predicted where
     nothing was. ``dice_at_worst`` counts cases not evaluated as 0; None when there are none.
@@ -148,67 +126,23 @@ class Level:
         )
 
 
-def size_groups(rows: Sequence[CaseRow], measure: str) -> list[tuple[str | None, float]]:
-    """Label and size limit of each row of a table: all sizes first, then as the criteria say."""
-    declared = {
-        (c.label, c.min_diameter_mm or 0.0)
-        for r in rows
-        for c in r.verdict.criteria
-        if c.measure == measure
-    }
-    return sorted({(None, 0.0)} | declared, key=lambda g: (g[0] or "", g[1]))
-
-
-def sensitivity_of(
-    rows: Sequence[CaseRow], label: str | None, size_mm: float, level: Level
-) -> Sensitivity:
-    present = [
-        sum(
-            x.diameter_mm >= size_mm and label in (None, x.label)
-            for x in r.measurement.reference or ()
-        )
-        for r in rows
-    ]
-    missed = [len(missed_lesions(r.measurement, size_mm, label)) for r in rows]
-    found = [p - m for p, m in zip(present, missed, strict=True)]
-    patients = [r.patient for r in rows]
-    with_lesion = {p for p, n in zip(patients, present, strict=True) if n}
-    with_miss = {p for p, n in zip(patients, missed, strict=True) if n}
-    return Sensitivity(
-        label=label,
-        min_diameter_mm=size_mm,
-        found=sum(found),
-        present=sum(present),
-        sensitivity=level.ratio(found, present, patients, none_words="there are no such lesions"),
-        patients_all_found=level.share_of_patients(
-            len(with_lesion) - len(with_miss), len(with_lesion)
-        ),
-    )
-
-
-def false_marks_of(
-    rows: Sequence[CaseRow], label: str | None, size_mm: float, level: Level
-) -> FalseMarks:
-    marks = [len(false_marks(r.measurement, size_mm, label)) for r in rows]
-    patients = [r.patient for r in rows]
-    marked = {p for p, n in zip(patients, marks, strict=True) if n}
-    everyone = set(patients)
-    return FalseMarks(
-        label=label,
-        min_diameter_mm=size_mm,
-        marks=sum(marks),
-        per_case=level.mean(marks, patients, "marks per case"),
-        patients_without=level.share_of_patients(len(everyone) - len(marked), len(everyone)),
-    )
-
-
 def label_of(
     rows: Sequence[CaseRow],
     not_evaluated: Lost,
     name: str,
     level: Level,
+    *,
+    region: bool = False,
 ) -> LabelSummary:
-    all_of_it = [(r.patient, m) for r in rows for m in r.measurement.labels if m.label == name]
+    """Averages of a label, or of the region of this name."""
+    measured = ((r.patient, r.measurement.regions if region else r.measurement) for r in rows)
+    all_of_it = [
+        (patient, own)
+        for patient, m in measured
+        if m is not None
+        for own in m.labels
+        if own.label == name
+    ]
     there = [(p, m) for p, m in all_of_it if m.voxels_reference > 0]
     absent = [(p, m) for p, m in all_of_it if m.voxels_reference == 0]
     patients = [p for p, _ in there]
@@ -284,7 +218,11 @@ def patients_of(rows: Sequence[CaseRow], lost: Lost) -> tuple[set[str], set[str]
 
 @dataclass(frozen=True)
 class CriterionMet:
-    """How many patients meet one criterion in all their cases."""
+    """How many patients meet one criterion in all their cases.
+
+    ``mean`` is the mean over cases of what it measures on their lesions; None for measures that
+    have a table of their own (missed lesions, false marks, those of a label).
+    """
 
     measure: str
     label: str | None
@@ -294,6 +232,7 @@ class CriterionMet:
     comparator: str
     limit: float
     patients_meeting: Figure
+    mean: Figure | None = None
 
 
 _CRITERION = (
@@ -305,24 +244,54 @@ _CRITERION = (
     "comparator",
     "limit",
 )
+_TABLES_OF_THEIR_OWN = ("missed_lesions", "false_marks")
 
 
 def criteria_met(rows: Sequence[CaseRow], level: Level) -> tuple[CriterionMet, ...]:
     """One row for each criterion and label, in the order of the verdicts."""
-    failing: dict[tuple[object, ...], set[str]] = {}
-    judged: dict[tuple[object, ...], set[str]] = {}
+    judged: dict[tuple[object, ...], list[tuple[CaseRow, CriterionResult]]] = {}
     for row in rows:
         for c in row.verdict.criteria:
             key = tuple(getattr(c, name) for name in _CRITERION)
-            judged.setdefault(key, set()).add(row.patient)
-            if not c.passed:
-                failing.setdefault(key, set()).add(row.patient)
-    return tuple(
-        CriterionMet(
-            **dict(zip(_CRITERION, key, strict=True)),  # type: ignore[arg-type]
-            patients_meeting=level.share_of_patients(
-                len(patients) - len(failing.get(key, ())), len(patients)
-            ),
+            judged.setdefault(key, []).append((row, c))
+    found = []
+    for key, of_cases in judged.items():
+        patients = {row.patient for row, _ in of_cases}
+        failing = {row.patient for row, c in of_cases if not c.passed}
+        found.append(
+            CriterionMet(
+                **dict(zip(_CRITERION, key, strict=True)),  # type: ignore[arg-type]
+                patients_meeting=level.share_of_patients(
+                    len(patients) - len(failing), len(patients)
+                ),
+                mean=_mean_of(of_cases, level),
+            )
         )
-        for key, patients in judged.items()
-    )
+    return tuple(found)
+
+
+def _mean_of(of_cases: Sequence[tuple[CaseRow, CriterionResult]], level: Level) -> Figure | None:
+    """Mean over cases of a measure of lesions; not of some cases where others have no value."""
+    first = of_cases[0][1]
+    measure = MEASURES[first.measure]
+    if measure.of != "lesions" or first.measure in _TABLES_OF_THEIR_OWN:
+        return None
+    patients = [row.patient for row, _ in of_cases]
+    unit = f"{measure.unit} per case" if measure.counts else measure.unit
+    without = sum(c.value is None or _hides_a_miss(row, c) for row, c in of_cases)
+    if without:
+        return level.unsaid(
+            unit,
+            patients,
+            f"undefined in {without} of {len(of_cases)} cases (a lesion was missed), and a mean of "
+            "the others would hide them",
+        )
+    return level.mean([c.value or 0.0 for _, c in of_cases], patients, unit)
+
+
+def _hides_a_miss(row: CaseRow, c: CriterionResult) -> bool:
+    """Whether the value is of the lesions that were found, and others were not."""
+    m = row.measurement if c.region is None else row.measurement.regions
+    if c.measure != "centroid_error" or m is None:
+        return False
+    return bool(missed_lesions(m, c.min_diameter_mm or 0.0, c.region or c.label))

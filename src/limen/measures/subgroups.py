@@ -9,8 +9,6 @@ worst group of each measure has an interval widened for having been picked among
 
 from __future__ import annotations
 
-import math
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
@@ -21,15 +19,21 @@ from limen.measures.aggregates import (
     Level,
     Lost,
     criteria_met,
-    false_marks_of,
     label_of,
     patients_of,
-    sensitivity_of,
-    size_groups,
 )
 from limen.measures.bootstrap import FEWEST_RESAMPLES, MIN_PATIENTS
-from limen.measures.case import LesionMeasures, measured_labels
-from limen.measures.verdict import missed_lesions
+from limen.measures.case import measured_labels
+from limen.measures.lesion_aggregates import counted_by, false_marks_of, sensitivity_of
+from limen.measures.size_bands import (
+    LesionCounts,
+    band_words,
+    lesion_counts,
+    lesion_sizes,
+    structure_sizes,
+    too_few_words,
+)
+from limen.product.criteria import MEASURES
 from limen.product.declaration import Task
 
 EXPECTED = ("site", "scanner", "sex", "age")
@@ -38,16 +42,10 @@ EXPECTED = ("site", "scanner", "sex", "age")
 AGE_BANDS = ((0, 18), (18, 45), (45, 65), (65, 75), (75, 151))
 """Years, from and below: children, and adults below and from 45, 65 and 75."""
 
-SIZE_BANDS_MM = ((0, 3), (3, 6), (6, 10), (10, 20), (20, 30), (30, math.inf))
-"""Equal-volume diameter of lesions, from and below."""
-
 MOST_VALUES = 30
 """An attribute with more different values is an identifier or a measurement, not a group."""
 
 _OTHERS_LEFT_OUT = {"modality", "age_years"}
-
-
-_Sizes = dict[str, tuple[list[int], list[int]]]
 
 
 @dataclass(frozen=True)
@@ -90,10 +88,11 @@ def subgroups(
         many cases do not state it; ``all_alike``, attributes with one value;
         ``too_many_values``, how many an attribute has that is not grouped by; ``groups``, each
         with ``by`` (one attribute or two), counts, ``failure_rate``, ``failure_rate_at_worst``,
-        ``criteria``, ``sensitivity``, ``false_marks``, ``lesion_sizes`` and ``labels`` as in the
-        summary; ``too_small``, the groups that cannot be said; ``crossings_too_small``, how many
-        crossings of two attributes have cases but too few patients; ``lesion_sizes`` of the
-        whole; and ``worst``, by measure, the group with the worst value and its interval.
+        ``criteria``, ``sensitivity``, ``false_marks``, ``labels`` and ``regions`` as in the
+        summary, ``lesion_sizes`` and ``structure_sizes``; ``too_small``, the groups that cannot
+        be said; ``crossings_too_small``, how many crossings of two attributes have cases but too
+        few patients; ``lesion_sizes`` and ``structure_sizes`` of the whole; and ``worst``, by
+        measure, the group with the worst value and its interval.
     """
     facts = {case: _facts(attributes.get(case, {})) for case in _cases(rows, lost)}
     axes, alike, many = _axes(facts)
@@ -106,7 +105,7 @@ def subgroups(
                 small.append(group)
             else:
                 crossings_small += 1
-    sizes = _by_size(rows) if task.kind == "lesion-detection" else {}
+    sizes = lesion_counts(rows) if task.kind == "lesion-detection" else {}
     quick = replace(level, resamples=FEWEST_RESAMPLES)
     shown = [_figures(g, task, quick, sizes) for g in groups]
     return {
@@ -126,13 +125,13 @@ def subgroups(
                 "n_cases": len(g.rows),
                 "n_not_evaluated": len(g.lost),
                 "n_patients": g.patients,
-                "cannot_say": f"nothing can be said with n = {g.patients} "
-                f"{'patient' if g.patients == 1 else 'patients'}; it takes {MIN_PATIENTS}",
+                "cannot_say": too_few_words(g.patients),
             }
             for g in small
         ],
         "crossings_too_small": crossings_small,
-        "lesion_sizes": _lesion_sizes(rows, sizes, level),
+        "lesion_sizes": lesion_sizes(rows, sizes, level),
+        "structure_sizes": structure_sizes(rows, task, level),
         "worst": _worst(groups, shown, task, level, sizes),
     }
 
@@ -146,7 +145,8 @@ def flat_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
         ``Summary.as_dict()``. Groups too small to say have one row, with the reason.
     """
     found = summary["subgroups"]
-    whole = {"by": {}, "criteria": [], **summary, "lesion_sizes": found["lesion_sizes"]}
+    whole = {"by": {}, **summary}
+    whole |= {key: found[key] for key in ("lesion_sizes", "structure_sizes")}
     rows = []
     for group in [whole, *found["groups"]]:
         counts = {k: group[k] for k in ("n_cases", "n_not_evaluated")}
@@ -158,7 +158,7 @@ def flat_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _figures(group: _Group, task: Task, level: Level, sizes: _Sizes) -> dict[str, Any]:
+def _figures(group: _Group, task: Task, level: Level, sizes: LesionCounts) -> dict[str, Any]:
     rows, lost = group.rows, group.lost
     seen, failed, unseen = patients_of(rows, lost)
     lesions = task.kind == "lesion-detection"
@@ -174,58 +174,19 @@ def _figures(group: _Group, task: Task, level: Level, sizes: _Sizes) -> dict[str
         "criteria": [asdict(c) for c in criteria_met(rows, level)],
         "sensitivity": [],
         "false_marks": [],
-        "lesion_sizes": _lesion_sizes(rows, sizes, level),
+        "lesion_sizes": lesion_sizes(rows, sizes, level),
+        "structure_sizes": structure_sizes(rows, task, level),
         "labels": [asdict(label_of(rows, lost, n, level)) for n in measured_labels(task)],
+        "regions": [asdict(label_of(rows, lost, n, level, region=True)) for n in task.regions],
     }
     if lesions:
         found["sensitivity"] = [
-            asdict(sensitivity_of(rows, *g, level)) for g in size_groups(rows, "missed_lesions")
+            asdict(sensitivity_of(rows, c, level)) for c in counted_by(rows, "missed_lesions")
         ]
         found["false_marks"] = [
-            asdict(false_marks_of(rows, *g, level)) for g in size_groups(rows, "false_marks")
+            asdict(false_marks_of(rows, c, level)) for c in counted_by(rows, "false_marks")
         ]
     return found
-
-
-def _by_size(rows: Sequence[CaseRow]) -> _Sizes:
-    """Of each case, by band of size, how many lesions there are and how many were missed."""
-    ends = [high for _, high in SIZE_BANDS_MM]
-
-    def counted(lesions: Sequence[LesionMeasures]) -> list[int]:
-        counts = [0] * len(ends)
-        for lesion in lesions:
-            counts[bisect_right(ends, lesion.diameter_mm)] += 1
-        return counts
-
-    return {
-        r.case: (
-            counted(r.measurement.reference or ()),
-            counted(missed_lesions(r.measurement)),
-        )
-        for r in rows
-    }
-
-
-def _lesion_sizes(rows: Sequence[CaseRow], sizes: _Sizes, level: Level) -> list[dict[str, Any]]:
-    """Lesions found by band of size, all labels together."""
-    if not sizes:
-        return []
-    patients = [r.patient for r in rows]
-    bands = []
-    for i, (low, high) in enumerate(SIZE_BANDS_MM):
-        present = [sizes[r.case][0][i] for r in rows]
-        if any(present):
-            found = [n - sizes[r.case][1][i] for n, r in zip(present, rows, strict=True)]
-            bands.append(
-                {
-                    "from_mm": float(low),
-                    "below_mm": None if math.isinf(high) else float(high),
-                    "found": sum(found),
-                    "present": sum(present),
-                    "sensitivity": asdict(level.ratio(found, present, patients)),
-                }
-            )
-    return bands
 
 
 def _worst(
@@ -233,7 +194,7 @@ def _worst(
     shown: Sequence[dict[str, Any]],
     task: Task,
     level: Level,
-    sizes: _Sizes,
+    sizes: LesionCounts,
 ) -> list[dict[str, Any]]:
     """By measure the worst group, its interval widened for the number of groups compared."""
     by_measure: dict[tuple[Any, ...], list[tuple[float, int]]] = {}
@@ -278,6 +239,9 @@ def _each_figure(
     for c in group["criteria"]:
         limit = f"{c['measure']} {c['comparator']} {c['limit']:g}"
         yield _named(f"patients meeting {limit}", c), c["patients_meeting"], -1
+        if c["mean"] is not None:
+            more = MEASURES[c["measure"]].direction == "at_most"
+            yield _named(f"mean {c['measure']}", c), c["mean"], 1 if more else -1
     for s in group["sensitivity"]:
         yield _named("sensitivity", s), s["sensitivity"], -1
         yield _named("patients_all_found", s), s["patients_all_found"], -1
@@ -285,16 +249,26 @@ def _each_figure(
         yield _named("false marks per case", m), m["per_case"], 1
         yield _named("patients_without_false_marks", m), m["patients_without"], -1
     for band in group["lesion_sizes"]:
-        words = f"{band['from_mm']:g} mm or more"
-        if band["below_mm"] is not None:
-            words = f"{band['from_mm']:g} to {band['below_mm']:g} mm"
-        yield _named(f"sensitivity, {words}"), band["sensitivity"], -1
+        name = f"sensitivity, {band_words(band, 'mm')}"
+        yield _named(name), band["sensitivity"], -1
     for label in group["labels"]:
-        for name, worse in _LABEL_FIGURES:
-            if label[name] is not None:
-                yield _named(name, label), label[name], worse
-        for name, figure in label["further"].items():
-            yield _named(name, label), figure, 1 if name.endswith("d_mm") else -1
+        yield from _of_a_label(label, {"label": label["label"]})
+    for region in group["regions"]:
+        yield from _of_a_label(region, {"region": region["label"]})
+    for band in group["structure_sizes"]:
+        if "figures" in band:
+            yield from _of_a_label(band["figures"], band, f", {band_words(band, 'ml')}")
+
+
+def _of_a_label(
+    found: Mapping[str, Any], of: Mapping[str, Any], more: str = ""
+) -> Iterator[tuple[dict[str, Any], dict[str, Any], int]]:
+    """Figures of a label or region, ``of`` saying which; ``more`` is put behind their names."""
+    for name, worse in _LABEL_FIGURES:
+        if found[name] is not None:
+            yield _named(name + more, of), found[name], worse
+    for name, figure in found["further"].items():
+        yield _named(name + more, of), figure, 1 if name.endswith("d_mm") else -1
 
 
 _LABEL_FIGURES = (

@@ -13,18 +13,22 @@ from typing import Any
 
 from limen.measures.aggregates import (
     CaseRow,
-    FalseMarks,
+    CriterionMet,
     LabelSummary,
     Level,
-    Sensitivity,
-    false_marks_of,
+    criteria_met,
     label_of,
     patients_of,
-    sensitivity_of,
-    size_groups,
 )
 from limen.measures.case import measured_labels
 from limen.measures.figure import Figure
+from limen.measures.lesion_aggregates import (
+    FalseMarks,
+    Sensitivity,
+    counted_by,
+    false_marks_of,
+    sensitivity_of,
+)
 from limen.measures.risk import RiskAnswer, answer_risk
 from limen.measures.subgroups import subgroups
 from limen.product.declaration import Risk, Task
@@ -54,9 +58,11 @@ class Summary:
     failure_rate: Figure
     failure_rate_at_worst: Figure
     risk: RiskAnswer
+    criteria: tuple[CriterionMet, ...]
     sensitivity: tuple[Sensitivity, ...]
     false_marks: tuple[FalseMarks, ...]
     labels: tuple[LabelSummary, ...]
+    regions: tuple[LabelSummary, ...]
     subgroups: dict[str, Any]
     """Plain JSON of :func:`limen.measures.subgroups.subgroups`."""
 
@@ -120,16 +126,20 @@ def summarise(
         failure_rate=level.share_of_patients(len(failed), len(seen)),
         failure_rate_at_worst=level.share_of_patients(len(failed | unseen), len(everyone)),
         risk=answer_risk(risk, len(failed), len(failed | unseen), len(everyone)),
+        criteria=criteria_met(rows, level),
         sensitivity=tuple(
-            sensitivity_of(rows, *group, level) for group in size_groups(rows, "missed_lesions")
+            sensitivity_of(rows, counted, level) for counted in counted_by(rows, "missed_lesions")
         )
         if lesions
         else (),
         false_marks=tuple(
-            false_marks_of(rows, *group, level) for group in size_groups(rows, "false_marks")
+            false_marks_of(rows, counted, level) for counted in counted_by(rows, "false_marks")
         )
         if lesions
         else (),
         labels=tuple(label_of(rows, not_evaluated, name, level) for name in measured_labels(task)),
+        regions=tuple(
+            label_of(rows, not_evaluated, name, level, region=True) for name in task.regions
+        ),
         subgroups=subgroups(rows, not_evaluated, attributes or {}, task, level),
     )

@@ -31,8 +31,10 @@ def _figures_of(summary: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]
     """Metric, what it was counted over, and figure; those over the claimed sizes stand first."""
 
     def size(group: dict[str, Any]) -> str:
-        least = group["min_diameter_mm"]
-        return f", {least:g} mm and more" if least else ", all sizes"
+        least, structure = group["min_diameter_mm"], group["region"] or group["label"]
+        of = f", {structure}" if structure else ""
+        of += f", {least:g} mm and more" if least else ", all sizes"
+        return of + (f", within {group['tolerance_mm']:g} mm" if group["tolerance_mm"] else "")
 
     def by_size(name: str) -> list[dict[str, Any]]:
         return sorted(summary.get(name, ()), key=lambda g: -g["min_diameter_mm"])

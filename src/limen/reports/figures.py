@@ -6,8 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from limen.product.criteria import MEASURES
 from limen.product.declaration import Task
-from limen.reports.words import count, lesion_noun, number, percent, plural
+from limen.reports.words import (
+    MEASURE_NAMES,
+    count,
+    lesion_noun,
+    number,
+    percent,
+    plural,
+    within_words,
+)
 
 Scale = Literal["share", "fraction", "quantity"]
 
@@ -60,8 +69,10 @@ def figure_table(summary: Mapping[str, Any], task: Task) -> FigureTable:
     ):
         if rows:
             groups.append(Group(heading, tuple(rows)))
+    judged = {c["measure"] for c in summary.get("criteria", ())}
     groups += [
-        Group(f"Outline of {x['label']}", tuple(_label(x, methods))) for x in summary["labels"]
+        Group(f"Outline of {x['label']}", tuple(_label(x, judged, methods)))
+        for x in [*summary["labels"], *summary.get("regions", ())]
     ]
     return FigureTable(
         confidence=f"{100 * summary['failure_rate']['confidence']:g} %",
@@ -72,10 +83,10 @@ def figure_table(summary: Mapping[str, Any], task: Task) -> FigureTable:
 
 def _patients(summary: Mapping[str, Any], methods: list[str]) -> list[Row]:
     rate = summary["failure_rate"]
-    rows = [_row("Patients with a failing case", rate, "share", "patient", methods)]
+    rows = [figure_row("Patients with a failing case", rate, "share", "patient", methods)]
     if not summary["complete"]:
         rows.append(
-            _row(
+            figure_row(
                 "The same, with cases not evaluated counted as failing",
                 summary["failure_rate_at_worst"],
                 "share",
@@ -89,17 +100,17 @@ def _patients(summary: Mapping[str, Any], methods: list[str]) -> list[Row]:
 def _lesions(summary: Mapping[str, Any], task: Task, methods: list[str]) -> list[Row]:
     rows = []
     for x in summary["sensitivity"]:
-        one = lesion_noun(task, x["label"])
-        sized = size_words(x["min_diameter_mm"])
+        one = lesion_noun(task, x.get("region") or x["label"])
+        sized = counted_words(x)
         rows += [
-            _row(
+            figure_row(
                 f"{_capital(plural(one))} found, {sized} ({x['found']} of {x['present']})",
                 x["sensitivity"],
                 "share",
                 one,
                 methods,
             ),
-            _row(
+            figure_row(
                 f"Patients with every {one} found, {sized}",
                 x["patients_all_found"],
                 "share",
@@ -107,23 +118,32 @@ def _lesions(summary: Mapping[str, Any], task: Task, methods: list[str]) -> list
                 methods,
             ),
         ]
+    for c in summary.get("criteria", ()):
+        if c["mean"] is not None:
+            measure = MEASURES[c["measure"]]
+            structure = c["region"] or c["label"]
+            of = f" of {structure}" if structure else ""
+            name = f"{_capital(measure.title)}{of}, {counted_words(c)}, mean over cases"
+            scale: Scale = "fraction" if measure.largest == 1.0 else "quantity"
+            rows.append(figure_row(name, c["mean"], scale, "case", methods))
     return rows
 
 
 def _false_marks(summary: Mapping[str, Any], task: Task, methods: list[str]) -> list[Row]:
     rows = []
     for x in summary["false_marks"]:
-        of = f" of {x['label']}" if x["label"] else ""
-        sized = size_words(x["min_diameter_mm"])
+        structure = x.get("region") or x["label"]
+        of = f" of {structure}" if structure else ""
+        sized = counted_words(x)
         rows += [
-            _row(
+            figure_row(
                 f"False marks{of} per case, {sized} ({x['marks']} in all)",
                 x["per_case"],
                 "quantity",
                 "case",
                 methods,
             ),
-            _row(
+            figure_row(
                 f"Patients without a false mark{of}, {sized}",
                 x["patients_without"],
                 "share",
@@ -134,28 +154,28 @@ def _false_marks(summary: Mapping[str, Any], task: Task, methods: list[str]) -> 
     return rows
 
 
-def _label(x: Mapping[str, Any], methods: list[str]) -> list[Row]:
-    rows = [_row("Dice, mean", x["dice"], "fraction", "case", methods)]
+def _label(x: Mapping[str, Any], judged: set[str], methods: list[str]) -> list[Row]:
+    rows = [figure_row("Dice, mean", x["dice"], "fraction", "case", methods)]
     if x["dice_at_worst"] is not None:
         name = "Dice, mean, with cases not evaluated counted as 0"
-        rows.append(_row(name, x["dice_at_worst"], "fraction", "case", methods))
+        rows.append(figure_row(name, x["dice_at_worst"], "fraction", "case", methods))
     rows += [
-        _row(
+        figure_row(
             "Volume error without its sign, mean",
             x["absolute_volume_error"],
             "quantity",
             "case",
             methods,
         ),
-        _row(
+        figure_row(
             "Relative volume error without its sign, mean",
             x["absolute_relative_volume_error"],
             "share",
             "case",
             methods,
         ),
-        _row("HD95, mean", x["hd95"], "quantity", "case", methods),
-        _row(
+        figure_row("HD95, mean", x["hd95"], "quantity", "case", methods),
+        figure_row(
             "Nothing marked where nothing was",
             x["correct_rejections"],
             "share",
@@ -163,12 +183,25 @@ def _label(x: Mapping[str, Any], methods: list[str]) -> list[Row]:
             methods,
         ),
     ]
+    for name, figure in x["further"].items():
+        measure, at = further_words(name)
+        if measure in judged:
+            title = MEASURE_NAMES[measure]
+            scale: Scale = "quantity" if figure["unit"] else "fraction"
+            rows.append(figure_row(f"{title}{at}, mean", figure, scale, "case", methods))
     return rows
 
 
-def _row(
+def further_words(name: str) -> tuple[str, str]:
+    """The measure of a further figure of an outline, and at what: of "nsd at 2 mm" both parts."""
+    measure, at, where = name.partition(" at ")
+    return measure.removesuffix("_mm"), at + where
+
+
+def figure_row(
     name: str, figure: Mapping[str, Any], scale: Scale, counted: str, methods: list[str]
 ) -> Row:
+    """One figure in words; its method is numbered in ``methods``, and added there when new."""
     value = figure["value"]
     interval = None
     if figure["low"] is not None:
@@ -187,6 +220,11 @@ def _row(
         patients=str(figure["n_patients"]),
         method=method,
     )
+
+
+def counted_words(x: Mapping[str, Any]) -> str:
+    """Which lesions a figure counts: from what size on, and matched by what distance."""
+    return size_words(x["min_diameter_mm"] or 0.0) + within_words(x.get("tolerance_mm"))
 
 
 def size_words(min_diameter_mm: float) -> str:
