@@ -20,6 +20,7 @@ from limen.reports.charts import Dots, Share, dot_chart, share_chart, tally_char
 from limen.reports.content import DatasetReport, ReportInput
 from limen.reports.definitions import definitions
 from limen.reports.figures import FigureTable, figure_table
+from limen.reports.groups import GroupTables, group_tables
 from limen.reports.words import (
     MEASURE_NAMES,
     REACHES,
@@ -77,6 +78,7 @@ class SetView:
     failing: list[CaseView]
     passing: list[CaseView]
     figures: FigureTable | None
+    groups: GroupTables | None
     charts: list[Chart]
     leaks: list[str]
 
@@ -151,6 +153,7 @@ def _set_view(given: DatasetReport, product: Declaration, n: int) -> SetView:
         failing=[case_view(c, task, f"{anchor}-f{k}") for k, c in enumerate(failing, start=1)],
         passing=[case_view(c, task, f"{anchor}-c{k}") for k, c in enumerate(passing, start=1)],
         figures=figure_table(given.summary, task) if evaluated else None,
+        groups=group_tables(given.summary, task) if evaluated else None,
         charts=_charts(given, task) if evaluated else [],
         leaks=[_leak_words(x) for x in given.leaks],
     )
@@ -197,8 +200,9 @@ def _charts(given: DatasetReport, task: Task) -> list[Chart]:
             Share(
                 label=", ".join(
                     [
-                        *([x["label"]] if x["label"] else []),
+                        *filter(None, [x["region"] or x["label"]]),
                         f"≥ {x['min_diameter_mm']:g} mm" if x["min_diameter_mm"] else "any size",
+                        *([f"≤ {x['tolerance_mm']:g} mm off"] if x["tolerance_mm"] else []),
                     ]
                 ),
                 value=x["sensitivity"]["value"],
@@ -222,7 +226,7 @@ def _charts(given: DatasetReport, task: Task) -> list[Chart]:
 
 def _lesion_dots(given: DatasetReport, task: Task) -> list[Chart]:
     """Every reference lesion by its diameter, found and missed apart."""
-    lesions = [x for c in given.cases for x in c.measurement.get("lesions", {})["reference"]]
+    lesions = [x for c in given.cases for x in c.measurement["lesions"]["reference"]]
     if not lesions:
         return []
     limits = {
