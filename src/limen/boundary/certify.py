@@ -55,16 +55,22 @@ def everybody(cases: Sequence[CertificationCase], failing: Failing) -> Count:
     tried again.
     """
     patient_of = {c.case: c.patient for c in cases}
-    n = len(set(patient_of.values()))
+    everyone = len(set(patient_of.values()))
+    known: dict[tuple[tuple[tuple[str, float], ...], ...], tuple[str, ...]] = {(): ()}
+
+    def lost(sequence: Sequence[Condition]) -> tuple[str, ...]:
+        key = tuple(tuple(condition.items()) for condition in sequence)
+        if key not in known:
+            before = lost(sequence[:-1])
+            gone = {patient_of[c] for c in before}
+            left = [c for c, patient in patient_of.items() if patient not in gone]
+            found = failing(sequence[-1], left)
+            known[key] = (*before, *(c for c in left if c in found))
+        return known[key]
 
     def count(sequence: Sequence[Condition]) -> Tally:
-        lost: dict[str, None] = {}
-        for condition in sequence:
-            gone = {patient_of[c] for c in lost}
-            left = [c for c, patient in patient_of.items() if patient not in gone]
-            found = failing(condition, left)
-            lost |= dict.fromkeys(c for c in left if c in found)
-        return Tally(n, len({patient_of[c] for c in lost}), tuple(lost))
+        cases_lost = lost(sequence)
+        return Tally(everyone, len({patient_of[c] for c in cases_lost}), cases_lost)
 
     return count
 

@@ -42,25 +42,26 @@ def learn_threshold(
         The largest product of the share answered and the chance that it is certified; None when
         the model states no uncertainty, or no threshold has a chance of at least one in ten.
     """
+    import numpy as np
     from scipy.special import bdtr
 
     table = _by_patient(trials, patient_of)
     if table is None:
         return None
+    uncertainty = np.array([u for u, _ in table.values()])
+    failed = np.array([f for _, f in table.values()])
+    levels = np.unique(np.quantile(uncertainty, np.linspace(0, 1, 21), method="inverted_cdf"))
     best, promise = None, 0.0
-    for threshold in sorted({u for u, _ in table.values()}):
-        answered = [failed for u, failed in table.values() if u <= threshold]
-        share = len(answered) / len(table)
-        n = round(share * patients_to_certify)
-        allowed = max(
-            (k for k in range(n) if bdtr(k, n, failure_rate) <= 1 - confidence), default=None
-        )
-        if allowed is None:
+    for threshold in levels:
+        answered = uncertainty <= threshold
+        n = round(float(answered.mean()) * patients_to_certify)
+        allowed = int((bdtr(np.arange(n), n, failure_rate) <= 1 - confidence).sum()) - 1
+        if allowed < 0:
             continue
-        expected = (sum(answered) + 0.5) / (len(answered) + 1)
+        expected = (failed[answered].sum() + 0.5) / (answered.sum() + 1)
         chance = float(bdtr(allowed, n, expected))
-        if chance >= 0.1 and share * chance > promise:
-            best, promise = threshold, share * chance
+        if chance >= 0.1 and answered.mean() * chance > promise:
+            best, promise = float(threshold), float(answered.mean() * chance)
     return best
 
 

@@ -17,7 +17,7 @@ def certificate_in_words(certificate: Certificate, axes: Sequence[SearchAxis]) -
     if c.answer == "too few to say":
         return (
             f"{whose}: too few to say. {counts}; that {claim}confidence takes "
-            f"{_more(nominal)} even without a failure among them."
+            f"{_more(nominal)} without a failure."
         )
     if c.answer == "not certified":
         return (

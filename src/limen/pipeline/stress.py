@@ -283,15 +283,17 @@ def _profile(
     effort: Effort, sides: Sides, axes: Sequence[SearchAxis], seconds_each: float | None
 ) -> list[str]:
     """That a smaller profile was used, and what the full one would take."""
-    if effort == FULL or seconds_each is None:
+    if effort == FULL:
         return []
     n = len(axes)
     explored = len(sides.exploration) * _expected(axes, FULL)
-    certified = len(sides.certification) * FULL.steps * (n + (n > 1))
-    most = explored + certified
+    most = explored + len(sides.certification) * FULL.steps * (n + (n > 1))
+    time = (
+        "" if seconds_each is None else f", {in_minutes(most * seconds_each)} at this run's speed"
+    )
     return [
         f"Profile {effort.name}: {effort.in_words}. The full profile takes {FULL.in_words}: at "
-        f"most {most} evaluations, {in_minutes(most * seconds_each)} at the speed of this run."
+        f"most {most} evaluations{time}."
     ]
 
 
