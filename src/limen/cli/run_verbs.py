@@ -11,6 +11,7 @@ from limen.cli.regulation_options import On, read_date
 from limen.cli.show import (
     Folder,
     Json,
+    Quick,
     Shown,
     Workers,
     failures_out,
@@ -30,22 +31,30 @@ def add_to(app: typer.Typer) -> None:
         app.command()(verb)
 
 
-def run(folder: Folder = Path(), workers: Workers = None, as_json: Json = False) -> None:
-    """Everything that is stale, in order: evaluate, then report.
+def run(
+    folder: Folder = Path(), workers: Workers = None, quick: Quick = False, as_json: Json = False
+) -> None:
+    """Everything that is stale, in order: evaluate, stress, certify, explain, report.
 
     Stop it at any time; the next run goes on from there. Exit status 1 when nothing may be
     claimed of a case set: lost cases, leaks, an approval that is not in force.
     """
+    from limen.cli.boundary_verbs import bounded_json, bounded_out
     from limen.pipeline import load
     from limen.pipeline import run as run_all
 
+    from limen.pipeline.stress import FULL, QUICK
+
     product = load(folder)
     with Shown(quiet=as_json) as progress:
-        result = run_all(product, workers=workers, progress=progress)
+        effort = QUICK if quick else FULL
+        result = run_all(product, workers=workers, progress=progress, effort=effort)
     if as_json:
-        json_out({**evaluation_json(result.evaluation), "report": str(result.report)})
+        told = {**evaluation_json(result.evaluation), **bounded_json(result.bounded)}
+        json_out({**told, "report": str(result.report)})
     else:
         summary_out(result.evaluation)
+        bounded_out(result.bounded)
         typer.echo(f"\nReport: {result.report}")
     _exit(result.evaluation)
 

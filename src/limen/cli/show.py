@@ -23,6 +23,10 @@ Workers = Annotated[
     int | None,
     typer.Option("--workers", "-j", min=1, help="Worker processes; default one for each core."),
 ]
+Quick = Annotated[
+    bool,
+    typer.Option("--quick", help="A smaller boundary: fewer axes and cases, coarser margins."),
+]
 
 
 def json_out(value: Any) -> None:

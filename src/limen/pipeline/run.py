@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from limen.pipeline.product import Product, load
 
 if TYPE_CHECKING:
+    from limen.pipeline.bound import Bounded
     from limen.pipeline.evaluate import Evaluation, Progress
+    from limen.pipeline.stress import Effort
 
 
 @dataclass
@@ -18,6 +20,7 @@ class RunResult:
 
     evaluation: Evaluation
     report: Path
+    bounded: Bounded | None = None
 
 
 def run(
@@ -25,16 +28,30 @@ def run(
     *,
     workers: int | None = None,
     progress: Progress | None = None,
+    effort: Effort | None = None,
 ) -> RunResult:
-    """Evaluate what is stale, then write the report.
+    """Evaluate what is stale; search, certify and explain the boundary; then write the report.
 
-    Killing it at any moment loses at most the cases in work; the next run goes on from there.
+    Killing it at any moment loses at most what is in work; the next run goes on from there.
+
+    Parameters
+    ----------
+    product : Product, str or Path
+    workers : int, optional
+    progress : Progress, optional
+    effort : Effort, optional
+        Spent on the boundary; default the full profile.
     """
+    from limen.pipeline.bound import bound
     from limen.pipeline.evaluate import evaluate
     from limen.pipeline.report import write_report
+    from limen.pipeline.stress import FULL
 
     loaded = product if isinstance(product, Product) else load(product)
     evaluation = evaluate(loaded, workers=workers, progress=progress)
     if progress is not None:
+        progress.step("boundary")
+    bounded = bound(loaded, effort=effort or FULL, workers=workers, progress=progress)
+    if progress is not None:
         progress.step("report")
-    return RunResult(evaluation, write_report(loaded))
+    return RunResult(evaluation, write_report(loaded), bounded)
