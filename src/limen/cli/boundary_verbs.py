@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from limen.cli.show import Folder, Json, Shown, Workers, json_out, table_out
+from limen.cli.show import Folder, Json, Quick, Shown, Workers, json_out, table_out
 
 if TYPE_CHECKING:
     from limen.boundary import Boundary, Certificate, Margin, SearchAxis
-
-Quick = Annotated[
-    bool,
-    typer.Option("--quick", help="A smaller profile: fewer axes and cases, coarser margins."),
-]
-
+    from limen.pipeline.bound import Bounded
 
 def add_to(app: typer.Typer) -> None:
     for verb in (stress, certify):
@@ -76,6 +71,39 @@ def certify(
         boundary_out(found)
     if not any(c.answer == "certified" for c in found.certificates):
         raise typer.Exit(1)
+
+
+def bounded_out(found: Bounded | None) -> None:
+    """The boundary of a run, in short; or why there is none."""
+    if found is None:
+        return
+    if found.boundary is not None:
+        from limen.boundary.words import certificate_in_words
+
+        typer.echo("\nBoundary:")
+        for certificate in found.boundary.certificates:
+            typer.echo(f"  {certificate_in_words(certificate, found.boundary.axes)}")
+        for note in found.boundary.notes:
+            typer.echo(f"  {note}")
+    if found.because is not None:
+        missing = "boundary" if found.boundary is None else "page of the boundary"
+        typer.echo(f"\nNo {missing}: {found.because.what}")
+        for key in ("found", "mend"):
+            if (words := getattr(found.because, key)) is not None:
+                typer.echo(f"  {key}: {words}")
+    if found.page is not None:
+        typer.echo(f"\nBoundary: {found.page}")
+
+
+def bounded_json(found: Bounded | None) -> dict[str, Any]:
+    """The same for machines."""
+    if found is None:
+        return {}
+    return {
+        "boundary": None if found.boundary is None else found.boundary.as_dict(),
+        "boundary_page": None if found.page is None else str(found.page),
+        "no_boundary": None if found.because is None else found.because.as_dict(),
+    }
 
 
 def margins_out(margins: list[Margin], axes: list[SearchAxis]) -> None:
