@@ -251,3 +251,14 @@ def test_lint_tells_place_evidence_and_sentence(tmp_path):
     assert json.loads(done.output)["documents"][0]["findings"] == []
     write(extra, "[]")
     assert run("lint", path, "--product", folder, "--evidence", extra).exception is not None
+
+
+def test_a_page_whose_fonts_tell_no_characters_is_said_and_not_passed_over(tmp_path, monkeypatch):
+    # as some printers write pages: codes of glyphs come back, and no phrase would be found in them
+    from pypdf import PageObject
+
+    path = of_kind("pdf", tmp_path, CLAIM)
+    monkeypatch.setattr(PageObject, "extract_text", lambda self: "\0F\0i\0n\0d\0s cancer")
+    found = read_document(path)
+    assert not found.blocks
+    assert any("cannot be read back" in u for u in found.unread)

@@ -210,6 +210,12 @@ OVERCLAIMS: list[tuple[str, str]] = [
     ("comparison", "판독 시간을 30% 단축합니다." + KOREAN_LIMITS),
     ("comparison", "세계 최고 수준의 인공지능." + KOREAN_LIMITS),
     ("comparison", "생존율을 높입니다." + KOREAN_LIMITS),
+    # benefits that no study shows
+    ("benefit", "An extra layer of protection for your patients." + LIMITS),
+    ("benefit", "Makes experts out of residents." + LIMITS),
+    ("benefit", "Deployed in 55 countries." + LIMITS),
+    ("benefit", "Reading lists cleared by lunchtime." + LIMITS),
+    ("benefit", "진료의 질을 한 단계 높입니다." + KOREAN_LIMITS),
     # limits denied or dropped
     ("limit-denied", "LungMark marks nodules in patients of all ages." + LIMITS),
     ("limit-denied", "Suitable for children." + LIMITS),

@@ -133,7 +133,7 @@ BEYOND = (
         (
             r"\btriag\w+",
             r"\bprioriti[sz]\w+",
-            r"\b(?:alerts?|notif(?:y|ies)) (?:the |your |a )?(?:\w+ )?(?:clinician|radiologist|physician|team|doctor|staff|specialist)",
+            r"\b(?:alerts?|notif(?:y|ies)) (?:the |your |a )?(?:\w+ )?(?:clinician|radiologist|physician|team|doctor|staff|specialist)s?\b(?! to (?:the )?(?:regions?|areas?|places?|locations?))",
             r"\brank(?:s|ed|ing)? (?:\w+ ){0,2}(?:patients|cases|scans|studies)",
             r"\bhow urgent\w*",
             r"\burgency\b",
@@ -234,7 +234,7 @@ BEYOND = (
             r"\bno more (?:missed|false|errors)",
             r"\bleave\w* nothing",
             r"\bevery (?:\w+ )?(?:abnormality|nodule|lesion|finding|cancer)(?! (?:is|was|has|that|which|he|she|of|in|on|and|may|can|must|should|to)\b)",
-            r"\bmakes? sure\b(?! (?:that )?(?:you|the (?:user|reader)))",
+            r"(?<!^)(?<![.] )\bmakes? sure\b(?! (?:that )?(?:you|the (?:user|reader)))",
             r"\bunfailing\w*",
             r"\bunerring\w*",
             r"\bcan be (?:fully |completely )?trusted\b",

@@ -6,12 +6,25 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from limen.regulation.wording.benefit import BENEFITS
 from limen.regulation.wording.beyond import ANYBODY, BEYOND
 from limen.regulation.wording.comparisons import COMPARISONS, STATUS
+from limen.regulation.wording.corrected import (
+    figure_words,
+    is_korean,
+    limit_words,
+    permitted,
+    without,
+)
 from limen.regulation.wording.documents import Block, Document
-from limen.regulation.wording.evidence import SIMULATED, Limit, SupportedFigure, WordingEvidence
+from limen.regulation.wording.evidence import SIMULATED, SupportedFigure, WordingEvidence
 from limen.regulation.wording.numbers import Claim, Numbers, numbers_in
-from limen.regulation.wording.words import of_the_patients, phrases, spoken_of_others
+from limen.regulation.wording.words import (
+    is_about_the_study,
+    of_the_patients,
+    phrases,
+    spoken_of_others,
+)
 
 CODES = {
     "unsupported-number": "no evidence stands behind the number",
@@ -20,31 +33,11 @@ CODES = {
     "beyond-class": "the words say more than the product does",
     "status": "a regulatory status is claimed that is not held",
     "comparison": "a comparison without a study",
+    "benefit": "a benefit is promised that no study shows",
     "limit-dropped": "a limit has disappeared",
     "limit-denied": "the words deny a limit",
 }
 """Every kind of finding."""
-
-_DOES = {
-    "mark": ("marks areas", "의심 부위를 표시하며"),
-    "contour": ("outlines structures", "구조의 윤곽을 그리며"),
-    "measurement": ("measures structures", "구조를 측정하며"),
-    "score": ("gives a score of a finding", "소견의 점수를 제시하며"),
-    "triage-flag": ("flags cases to be read first", "먼저 판독할 영상을 알리며"),
-    "diagnosis": ("states whether a finding is present", "소견의 유무를 제시하며"),
-    "image": ("improves the image", "영상의 화질을 개선하며"),
-    "prognosis": ("predicts a future state", "향후 상태를 예측하며"),
-    "treatment": ("proposes a treatment", "치료를 제안하며"),
-    "guidance": ("guides the taking of the image", "영상 획득을 안내하며"),
-    "report": ("drafts a report", "판독문 초안을 작성하며"),
-}
-_KOREAN_METRICS = {
-    "sensitivity": "민감도",
-    "specificity": "특이도",
-    "accuracy": "정확도",
-    "false marks per case": "건당 위양성 수",
-    "auc": "AUC",
-}
 
 
 @dataclass(frozen=True)
@@ -148,6 +141,7 @@ class _Block:
             self._words(sentence)
             self._status(sentence)
             self._comparisons(sentence)
+            self._benefits(sentence)
             self._denied_limits(sentence)
             self._numbers(sentence)
         return self.findings, self._claims
@@ -175,7 +169,7 @@ class _Block:
                 said = True
                 outputs = ", ".join(sorted(e.outputs)) or "none"
                 known = f"{group.because}; its outputs: {outputs}"
-                self._add("beyond-class", sentence, found[0], known, _permitted(e, sentence))
+                self._add("beyond-class", sentence, found[0], known, permitted(e, sentence))
 
     def _status(self, sentence: str) -> None:
         for status, pattern in STATUS:
@@ -185,7 +179,7 @@ class _Block:
             found = phrases(pattern, sentence)
             if found and not held:
                 known = "no such clearance, certificate or approval is among the evidence"
-                self._add("status", sentence, found[0], known, _without(sentence))
+                self._add("status", sentence, found[0], known, without(sentence))
 
     def _comparisons(self, sentence: str) -> None:
         for kind, listed in COMPARISONS.items():
@@ -197,25 +191,45 @@ class _Block:
                 self._add("comparison", sentence, found[0], known, self._instead(sentence))
                 return
 
+    def _benefits(self, sentence: str) -> None:
+        """Promises by their grammar, where nothing more special was found in the sentence."""
+        carried = [p for k in self.evidence.studies for p in COMPARISONS[k]]
+        told = any(f.text == sentence for f in self.findings) or is_about_the_study(sentence)
+        if told or (carried and phrases("|".join(carried), sentence)):
+            return
+        for benefit in BENEFITS:
+            if benefit.study in self.evidence.studies:
+                continue
+            found = phrases(benefit.words, sentence)
+            if benefit.of_the_product:
+                found = [p for p in found if not spoken_of_others(sentence, p)]
+            if found:
+                self._add("benefit", sentence, found[0], benefit.because, self._instead(sentence))
+                return
+
     def _instead(self, sentence: str) -> str:
         for metric in ("sensitivity", "auc", "dice", "accuracy"):
             figures = self.evidence.of(metric)
             if figures:
-                return _figure(figures[0], sentence)
-        return _permitted(self.evidence, sentence)
+                return figure_words(figures[0], sentence)
+        return permitted(self.evidence, sentence)
 
     def _denied_limits(self, sentence: str) -> None:
         found = phrases("|".join(ANYBODY), sentence)
         if found and self.evidence.limits:
             known = "; ".join(limit.words for limit in self.evidence.limits)
-            corrected = " ".join(_say(limit, sentence) for limit in self.evidence.limits)
+            corrected = " ".join(limit_words(limit, sentence) for limit in self.evidence.limits)
             self._add("limit-denied", sentence, found[0], known, corrected)
         for limit in self.evidence.limits:
             for pattern in limit.contradicted_by:
                 found = phrases(pattern, sentence)
                 if found:
                     self._add(
-                        "limit-denied", sentence, found[0], limit.words, _say(limit, sentence)
+                        "limit-denied",
+                        sentence,
+                        found[0],
+                        limit.words,
+                        limit_words(limit, sentence),
                     )
                     break
 
@@ -237,19 +251,19 @@ class _Block:
         large = [n for n in numbers.counts if n >= 50 and n not in known]
         if found and large and not set(numbers.counts) & known and not numbers.claims:
             told = "n of the evidence: " + (", ".join(map(str, sorted(known))) or "none")
-            self._add("unsupported-number", sentence, str(large[0]), told, _without(sentence))
+            self._add("unsupported-number", sentence, str(large[0]), told, without(sentence))
 
     def _number(self, sentence: str, claim: Claim, numbers: Numbers) -> None:
         figures = self._figures(claim)
         name = claim.metric
         if not figures:
             known = f"no evidence for {name}"
-            self._add("unsupported-number", sentence, claim.shown, known, _without(sentence))
+            self._add("unsupported-number", sentence, claim.shown, known, without(sentence))
             return
         matching = [f for f in figures if abs(f.value - claim.value) <= claim.half + 1e-9]
         if not matching:
-            known = "; ".join(_figure(f, "") for f in figures)
-            corrected = _figure(figures[0], sentence)
+            known = "; ".join(figure_words(f, "") for f in figures)
+            corrected = figure_words(figures[0], sentence)
             self._add("different-number", sentence, claim.shown, known, corrected)
             return
         self._beside(sentence, claim, matching, numbers)
@@ -294,18 +308,22 @@ class _Block:
         ):
             missing.append("origin")
         if missing:
-            known = f"missing: {', '.join(missing)}; {_figure(best, '')}"
-            self._add("bare-number", sentence, claim.shown, known, _figure(best, sentence))
+            known = f"missing: {', '.join(missing)}; {figure_words(best, '')}"
+            self._add("bare-number", sentence, claim.shown, known, figure_words(best, sentence))
             return
         if intervals and not any(_same_interval(i, f) for i in intervals for f in figures):
-            known = _figure(best, "")
+            known = figure_words(best, "")
             self._add(
-                "different-number", sentence, str(intervals[0]), known, _figure(best, sentence)
+                "different-number", sentence, str(intervals[0]), known, figure_words(best, sentence)
             )
         elif not any(f.n in counts for f in figures):
-            known = _figure(best, "")
+            known = figure_words(best, "")
             self._add(
-                "different-number", sentence, f"n = {counts[0]}", known, _figure(best, sentence)
+                "different-number",
+                sentence,
+                f"n = {counts[0]}",
+                known,
+                figure_words(best, sentence),
             )
 
 
@@ -334,7 +352,7 @@ def _same_interval(shown: tuple[float, float], figure: SupportedFigure) -> bool:
 def _dropped(document: Document, evidence: WordingEvidence) -> list[Finding]:
     """Limits that stand nowhere in a document that claims something."""
     text = document.text
-    korean = _is_korean(text)
+    korean = is_korean(text)
     return [
         Finding(
             "limit-dropped",
@@ -347,56 +365,3 @@ def _dropped(document: Document, evidence: WordingEvidence) -> list[Finding]:
         for limit in evidence.limits
         if not any(re.search(needle, text, re.IGNORECASE) for needle in limit.needles)
     ]
-
-
-# --- corrected sentences ---
-
-
-def _is_korean(text: str) -> bool:
-    return len(re.findall(r"[가-힣]", text)) > 0.2 * max(1, len(text))
-
-
-def _permitted(evidence: WordingEvidence, sentence: str) -> str:
-    """What may be said of the product, in the sentence's language."""
-    order = [o for o in _DOES if o in evidence.outputs] or ["image"]
-    if _is_korean(sentence):
-        does = " ".join(_DOES[o][1] for o in order)
-        return f"{evidence.product}은(는) {does} 판단은 의사가 합니다."
-    does = " and ".join(_DOES[o][0] for o in order)
-    return (
-        f"{evidence.product} {does} for review; the {evidence.user} reads every case and decides."
-    )
-
-
-def _figure(figure: SupportedFigure, sentence: str) -> str:
-    share = figure.metric != "false marks per case"
-
-    def shown(value: float) -> str:
-        return f"{100 * value:.1f} %" if share else f"{value:.2f}"
-
-    low_high = ""
-    korean = _is_korean(sentence)
-    sure = f"{100 * figure.confidence:.0f} %"
-    if figure.low is not None and figure.high is not None:
-        words = "신뢰구간" if korean else "interval"
-        low_high = f" ({sure} {words} {shown(figure.low)} to {shown(figure.high)})"
-    origin = {"phantom": "simulated data", "resimulated": "simulated changes of real data"}
-    extra = [figure.data] if figure.data else []
-    if figure.origin in origin:
-        extra.append(origin[figure.origin])
-    if figure.digest:
-        extra.append(f"record {figure.digest[:12]}")
-    tail = f", {', '.join(extra)}" if extra else ""
-    metric = _KOREAN_METRICS.get(figure.metric, figure.metric) if korean else figure.metric
-    head = metric[:1].upper() + metric[1:]
-    return f"{head} {shown(figure.value)}{low_high}, n = {figure.n} {figure.unit_of_n}{tail}."
-
-
-def _say(limit: Limit, sentence: str) -> str:
-    return limit.korean if _is_korean(sentence) else limit.words
-
-
-def _without(sentence: str) -> str:
-    if _is_korean(sentence):
-        return "(이 문장은 근거가 없으므로 삭제합니다.)"
-    return "(Leave the sentence out: nothing is known that would support it.)"

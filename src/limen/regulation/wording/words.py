@@ -16,7 +16,7 @@ _NOT_AFTER = re.compile(
     r"지 ?(?:않|못|마)|(?:이|가|은|는|도)? ?아니|아닙|아닌|(?:수|근거|연구|자료|기능|효과)(?:가|는|도|은)? ?없|금지|불가|지 ?말|않(?:습|는|았)|제외|없습니다|없다"
 )
 _NOT_AFTER_ENGLISH = re.compile(
-    r"^[^.;]{0,30}\b(?:is|are|was|were|has|have|been)\s+(?:\w+ )?(?:not|never)\b|^[^.;]{0,40}\b(?:remains?|stays?|rests?) "
+    r"^[^.;]{0,30}\b(?:is|are|was|were|has|have|been|should|must|may|can|shall)\s+(?:\w+ )?(?:not|never)\b|^[^.;]{0,40}\b(?:remains?|stays?|rests?) "
     r"(?:with|the task|the responsibility|up to)|^[^.;]{0,24}\b(?:is|are) (?:made|done|given|decided|taken) by (?:the |a )?"
     r"(?:radiolog|physic|clinic|doctor|reader)|^[^.;]{0,20}\boutside\b",
     re.IGNORECASE,
@@ -68,6 +68,7 @@ def _denied(sentence: str, match: re.Match[str]) -> bool:
         _NOT.search(match.group(0))
         or _NOT.search(before[-90:])
         or re.search(r"\bno\s+$", before, re.IGNORECASE)
+        or re.match(r"no (?:\w+ ){1,4}(?:is|are|was|were)\b", before, re.IGNORECASE)
     ):
         return True
     return _NOT_AFTER_ENGLISH.search(sentence[match.end() :]) is not None
@@ -85,3 +86,15 @@ def spoken_of_others(sentence: str, phrase: str) -> bool:
 def of_the_patients(sentence: str) -> bool:
     """Whether a sentence on a disease tells who the patients were, or how the reference was set."""
     return _REFERENCE.search(sentence) is not None or _POPULATION.search(sentence) is not None
+
+
+_STUDY = re.compile(
+    r"\b(?:was|were) (?:\w+ )?(?:not )?(?:part|measured|studied|tested|judged|evaluated|recorded|compared|excluded|"
+    r"left out|collected|randomi[sz]ed)\b|\bsee (?:the )?(?:table|section|figure|page|annex|appendix)\b|시험에서|연구(?:로|에서|는) ?(?:수행|시행|제외)",
+    re.IGNORECASE,
+)
+
+
+def is_about_the_study(sentence: str) -> bool:
+    """Whether a sentence tells how something was studied, which promises nothing."""
+    return _STUDY.search(sentence) is not None
