@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from limen.boundary import Boundary, Certificate, Margin, SearchAxis
     from limen.pipeline.bound import Bounded
 
+
 def add_to(app: typer.Typer) -> None:
     for verb in (stress, certify):
         app.command()(verb)
