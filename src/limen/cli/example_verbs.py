@@ -83,17 +83,22 @@ def demo(
     no_fetch: Annotated[
         bool, typer.Option("--no-fetch", help="Leave out the real scan; needs no network.")
     ] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="The full boundary instead of the quick profile.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """The example end to end: patients, check, evaluation, report.
+    """The example end to end: patients, check, evaluation, boundary, report.
 
     Simulated patients are drawn and a real chest CT is fetched, then the verbs check and run.
     Exit status 0 whatever the example's answer is; 2 when something is wrong.
     """
+    from limen.cli.boundary_verbs import bounded_json
     from limen.cli.product_verbs import checked_out
     from limen.pipeline import load, run
     from limen.pipeline.check import check
     from limen.pipeline.examples import copy_example
+    from limen.pipeline.stress import FULL, QUICK
 
     say = (lambda _: None) if as_json else _say
     copied = copy_example(DEMO, folder)
@@ -106,10 +111,11 @@ def demo(
     if not as_json:
         checked_out(checked)
         typer.echo()
-    say("evaluate and report")
+    say("evaluate, stress, certify, explain and report")
     product = load(folder)
     with Shown(quiet=as_json) as progress:
-        result = run(product, workers=workers, progress=progress)
+        effort = FULL if full else QUICK
+        result = run(product, workers=workers, progress=progress, effort=effort)
     if as_json:
         origins = {s.name: s.origin for s in product.sets.values()}
         found = {n: {"origin": origins[n], **s} for n, s in result.evaluation.summaries.items()}
@@ -117,6 +123,7 @@ def demo(
             {
                 "folder": str(folder),
                 "report": str(result.report),
+                **bounded_json(result.bounded),
                 "real_scan_left_out": left_out,
                 "check": checked.as_dict(),
                 "summaries": found,
@@ -177,10 +184,13 @@ def _try_to_fetch(folder: Path, say: Any) -> str | None:
 
 
 def _tell(product: Product, result: RunResult, left_out: str | None) -> None:
+    from limen.cli.boundary_verbs import bounded_out
+
     summaries = result.evaluation.summaries
     typer.echo()
     origins = {s.name: s.origin for s in product.sets.values()}
     summary_out(result.evaluation, most=3, origins=origins)
+    bounded_out(result.bounded)
     typer.echo()
     for dataset in product.sets.values():
         if dataset.name in summaries:

@@ -42,7 +42,6 @@ def run(
     from limen.cli.boundary_verbs import bounded_json, bounded_out
     from limen.pipeline import load
     from limen.pipeline import run as run_all
-
     from limen.pipeline.stress import FULL, QUICK
 
     product = load(folder)
