@@ -49,6 +49,12 @@ if TYPE_CHECKING:
         wilson,
     )
     from limen.measures.lesions import Lesion, Lesions, find_lesions, match_lesions
+    from limen.measures.mark_intervals import (
+        FrocFigures,
+        afroc_difference,
+        afroc_figure,
+        froc_figures,
+    )
     from limen.measures.marks import (
         Afroc,
         Froc,
@@ -125,6 +131,10 @@ _HOME = {
     "consensus": "readers",
     "reader_agreement": "readers",
     "staple": "readers",
+    "FrocFigures": "mark_intervals",
+    "afroc_difference": "mark_intervals",
+    "afroc_figure": "mark_intervals",
+    "froc_figures": "mark_intervals",
     "Afroc": "marks",
     "Froc": "marks",
     "MarkedCase": "marks",
@@ -246,6 +256,7 @@ __all__ = [
     "FailureRatePlan",
     "Figure",
     "Froc",
+    "FrocFigures",
     "GainPlan",
     "Interval",
     "LabelMeasures",
@@ -282,6 +293,8 @@ __all__ = [
     "Verdict",
     "Wanted",
     "afroc",
+    "afroc_difference",
+    "afroc_figure",
     "against_margin",
     "agreement",
     "auc",
@@ -306,6 +319,7 @@ __all__ = [
     "dice",
     "find_lesions",
     "froc",
+    "froc_figures",
     "hd95_mm",
     "hits_by_box",
     "hits_by_distance",

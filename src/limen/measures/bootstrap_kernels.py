@@ -93,6 +93,25 @@ def _in_parallel(key, resamples, pairs):  # type: ignore[no-untyped-def]
     return out
 
 
+@numba.njit(cache=True, nogil=True)
+def times_drawn(key, resample, patients):  # type: ignore[no-untyped-def]
+    """(P,) int32: how often each patient is in a resample."""
+    size = np.uint64(patients)
+    half = np.uint64(32)
+    low = np.uint64(0xFFFFFFFF)
+    state = _stream(key, resample)
+    times = np.zeros(patients, np.int32)
+    for _ in range(patients // 2):
+        state += _GAMMA
+        z = _mixed(state)
+        times[((z >> half) * size) >> half] += 1
+        times[((z & low) * size) >> half] += 1
+    if patients % 2:
+        state += _GAMMA
+        times[((_mixed(state) >> half) * size) >> half] += 1
+    return times
+
+
 @numba.njit(cache=True, nogil=True, parallel=True)
 def aucs_of_resamples(  # type: ignore[no-untyped-def]
     key, resamples, patients, patient, positive, ends_tie
@@ -119,20 +138,8 @@ def aucs_of_resamples(  # type: ignore[no-untyped-def]
     """
     scores, cases = patient.shape
     out = np.empty((scores, resamples))
-    size = np.uint64(patients)
-    half = np.uint64(32)
-    low = np.uint64(0xFFFFFFFF)
     for r in numba.prange(resamples):
-        state = _stream(key, r)
-        times = np.zeros(patients, np.int32)
-        for _ in range(patients // 2):
-            state += _GAMMA
-            z = _mixed(state)
-            times[((z >> half) * size) >> half] += 1
-            times[((z & low) * size) >> half] += 1
-        if patients % 2:
-            state += _GAMMA
-            times[((_mixed(state) >> half) * size) >> half] += 1
+        times = times_drawn(key, r, patients)
         for s in range(scores):
             twice = np.int64(0)
             below = np.int64(0)
