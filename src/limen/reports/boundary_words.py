@@ -11,7 +11,7 @@ from limen.boundary.words import certificate_in_words
 from limen.product.axes import AXES
 from limen.product.declaration import Declaration
 from limen.reports.boundary import BoundaryDocument, FragilePicture
-from limen.reports.words import criterion_words, percent
+from limen.reports.words import criterion_words
 
 _ORIGINS = {
     "phantom": "simulated patients: nobody's data",
@@ -78,8 +78,8 @@ def _headline(certificate: Certificate | None, boundary: Boundary) -> str:
         return "Nothing is certified: no patients were left to certify."
     if certificate.answer == "certified":
         return (
-            f"Certified: at most {percent(certificate.failure_rate)} of patients fail, with "
-            f"{percent(certificate.confidence)} confidence, within the limits below."
+            f"Certified: at most {_percent(certificate.failure_rate)} of patients fail, with "
+            f"{_percent(certificate.confidence)} confidence, within the limits below."
         )
     return f"Nothing is certified. {certificate_in_words(certificate, boundary.axes)}"
 
@@ -210,8 +210,8 @@ def _based_on(declaration: Declaration, boundary: Boundary, guard: Guard) -> tup
 def _confidence(declaration: Declaration, certificate: Certificate | None) -> str:
     risk = declaration.risk
     claim = (
-        f"The claim: at most {percent(risk.failure_rate)} of patients have a failing case, with "
-        f"{percent(risk.confidence)} confidence, at every certified condition at once."
+        f"The claim: at most {_percent(risk.failure_rate)} of patients have a failing case, with "
+        f"{_percent(risk.confidence)} confidence, at every certified condition at once."
     )
     if certificate is None:
         return claim
@@ -230,7 +230,7 @@ def _named(axis: SearchAxis) -> str:
     known = AXES.get(axis.name)
     if known is None:
         return axis.name
-    words = known.description.rstrip(".")
+    words = known.description.partition(":")[0].rstrip(".")
     return f"{words[0].upper()}{words[1:]} ({axis.name})"
 
 
@@ -251,3 +251,7 @@ def _range(ends: Sequence[float]) -> str:
 
 def _share(rate: float | None) -> str:
     return "none" if rate is None else f"{100 * rate:.2g} %"
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.3g} %"

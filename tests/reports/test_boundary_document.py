@@ -1,0 +1,126 @@
+"""The boundary's page and file: both from one source, neither without its limits."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+from dataclasses import replace
+
+import pytest
+from boundary_builders import LIMITS, boundary, document, guard
+from report_builders import declaration
+
+from limen.boundary import Boundary, Guard, GuardError
+from limen.boundary.explain import Explanation
+from limen.reports.boundary import (
+    LimitsMissing,
+    boundary_json,
+    boundary_page,
+    write_boundary,
+)
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+
+def text(page: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<style>.*?</style>|<[^>]+>", " ", page, flags=re.S))
+
+
+def test_the_page_names_each_limit_with_its_unit() -> None:
+    said = text(boundary_page(document()))
+    for words in (
+        "Certified: at most 10 % of patients fail, with 95 % confidence",
+        "(ct.dose): down to 0.35.",
+        "(ct.views): down to 123 views.",
+        "(ct.motion): up to 2 mm.",
+        "(ct.dose) is below 0.35.",
+        "(ct.motion) is above 2 mm.",
+        "Lesions under 6 mm: nothing is claimed of them.",
+        "On real patients: all of this was found on simulated ones.",
+        "site east (1 of 40 fail)",
+        "Several of these are near their own limit at once.",
+        "site = south: 9 of 30 cases fail",
+        "passes with ct.motion up to 0.4 mm",
+        "As acquired 1 of 40 patients fail",
+    ):
+        assert words in said, words
+
+
+def test_an_empty_boundary_says_so_and_trusts_nothing() -> None:
+    said = text(boundary_page(document(certified=False)))
+    assert "Nothing is certified." in said and "Nothing yet." in said
+    assert "On any image: no limit could be certified yet." in said
+    assert "(ct.dose): down to" not in said
+
+
+def test_page_and_file_come_from_one_source(tmp_path) -> None:
+    made = document()
+    page = write_boundary(made, tmp_path)
+    kept = (tmp_path / "boundary.json").read_bytes()
+    assert kept == boundary_json(made)
+    assert hashlib.sha256(kept).hexdigest() in page.read_text()
+    read = json.loads(kept)
+    for words in (*made.trust_on, *made.not_when, *made.watch_for, *made.based_on):
+        assert (
+            words
+            in read["page"]["trust_on"]
+            + read["page"]["not_when"]
+            + read["page"]["watch_for"]
+            + read["page"]["based_on"]
+        )
+    assert Boundary.from_dict(read["boundary"]) == made.boundary
+    assert Explanation.from_dict(read["explanation"]) == made.explanation
+    assert Guard.load(tmp_path) == made.guard
+    page.write_text(page.read_text().replace("0.35", "0.05"))
+    with pytest.raises(GuardError, match="not what was released"):
+        Guard.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"not_when": ()}, "must not be trusted"),
+        ({"not_when": (" ",)}, "must not be trusted"),
+        ({"trust_on": ()}, "may be trusted"),
+        ({"based_on": ()}, "based on"),
+        ({"confidence": ""}, "based on"),
+        ({"certified": False}, "disagree"),
+        ({"boundary": replace(boundary(), certificates=())}, "no certificate"),
+        ({"guard": guard(limits={**LIMITS, "ct.dose": 0.1})}, "beyond 0.35"),
+        ({"guard": guard(limits={"ct.dose": 0.35, "ct.views": 123.0})}, "not enforce ct.motion"),
+        ({"guard": guard(origin="measured")}, "origin measured"),
+    ],
+)
+def test_nothing_is_made_without_its_limits(changed, words) -> None:
+    with pytest.raises(LimitsMissing, match=words):
+        replace(document(), **changed)
+
+
+def test_what_data_say_is_escaped() -> None:
+    nodules = declaration(statement="<script>alert(1)</script> marks nodules on chest CT.")
+    page = boundary_page(document(declaration=nodules))
+    assert "<script" not in page and "&lt;script&gt;" in page
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed")
+@pytest.mark.parametrize("certified", [True, False])
+def test_it_fits_one_a4_page_and_asks_for_nothing(tmp_path, certified) -> None:
+    api = pytest.importorskip("playwright.sync_api")
+    from pypdf import PdfReader
+
+    page = write_boundary(document(certified), tmp_path)
+    with api.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        tab = browser.new_page(viewport={"width": 1280, "height": 900})
+        asked, complaints = [], []
+        tab.on("request", lambda r: asked.append(r.url))
+        tab.on("console", lambda m: complaints.append(m.text))
+        tab.goto(page.as_uri())
+        wide = tab.evaluate("document.documentElement.scrollWidth")
+        tab.pdf(path=str(tmp_path / "page.pdf"), prefer_css_page_size=True)
+        browser.close()
+    assert [u for u in asked if not u.startswith("data:")] == [page.as_uri()]
+    assert complaints == [] and wide <= 1280
+    assert len(PdfReader(tmp_path / "page.pdf").pages) == 1
