@@ -103,6 +103,10 @@ class FrozenCommand:
         """As :meth:`require_usable`: only a case's image shows more."""
         self.require_usable()
 
+    def answer(self, case: Case, image: Volume) -> tuple[Volume, None]:
+        """The label map; nothing says how sure the model is of it."""
+        return self.predict(case, image), None
+
     def predict(self, case: Case, image: Volume) -> Volume:
         """The label map of a case, on the image's own grid.
 

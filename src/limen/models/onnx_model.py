@@ -117,6 +117,14 @@ class FrozenOnnx:
         windows. With a patch of None that one window is the whole image, and a U-Net's own memory
         is hundreds of bytes for each voxel.
         """
+        return self.answer(case, image)[0]
+
+    def answer(self, case: Case, image: Volume) -> tuple[Volume, float | None]:
+        """As :meth:`predict`, and how unsure the model is: its undecided volume in mL.
+
+        The sum over voxels of the chance that the likelier answer is wrong, were its scores
+        chances: min(p, 1 - p), of several channels the largest. None for a model that gives labels.
+        """
         spec, where = self._declared.input, f"{case.id}, prediction"
         prepared = prepare(image, spec)
         padding = padding_value(prepared.values, spec)
@@ -131,9 +139,14 @@ class FrozenOnnx:
             prepared.values, window, run, overlap=spec.overlap, batch=spec.batch, padding=padding
         )
         decide = labels_from_scores if found.ndim == 4 else labels_from_labels
-        return decide(
+        labels = decide(
             found, prepared.geometry, image.geometry, self._declared.output, self._task, where
         )
+        if found.ndim != 4:
+            return labels, None
+        unsure = np.minimum(found, 1 - found).max(axis=0)  # scores are chances by now
+        voxel_ml = prepared.geometry.voxel_volume_mm3 / 1000
+        return labels, float(unsure.sum(dtype=np.float64)) * voxel_ml
 
     def require_usable(self) -> None:
         """Refuse a model that could answer for no case, from what its file states.

@@ -36,6 +36,10 @@ class FrozenModel(Protocol):
         """The label map of a case on the image's own grid: uint8 or uint16, declared values."""
         ...
 
+    def answer(self, case: Case, image: Volume) -> tuple[Volume, float | None]:
+        """The label map, and how unsure the model is of it; None where it does not say."""
+        ...
+
 
 def open_model(
     model: OnnxModel | CommandModel | PredictionsModel, root: Path, task: Task

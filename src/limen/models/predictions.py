@@ -37,6 +37,10 @@ class FrozenPredictions:
     def rehearse(self) -> None:
         """Nothing can be tried out."""
 
+    def answer(self, case: Case, image: Volume) -> tuple[Volume, None]:
+        """The label map; nothing says how sure the model is of it."""
+        return self.predict(case, image), None
+
     def predict(self, case: Case, image: Volume) -> Volume:
         """The label map of a case, on the image's own grid.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from limen.boundary import (
@@ -12,7 +12,6 @@ from limen.boundary import (
     Condition,
     Frontier,
     Margin,
-    Trial,
 )
 from limen.boundary.certify import CertificationCase, certify_cells, everybody
 from limen.boundary.certify import certify as certify_paths
@@ -32,6 +31,7 @@ from limen.pipeline.stress import (
     searched,
 )
 from limen.pipeline.trials import Subject, Trials
+from limen.pipeline.where_sure import Claim, certify_where_sure, once
 
 if TYPE_CHECKING:
     from limen.pipeline.product import Product
@@ -103,7 +103,7 @@ def _boundary(product: Product, found: Stress, trials: Trials, effort: Effort) -
             f"{len(found.sides.leaking)} cases are left out: their patients are in development too."
         )
     risk = product.declaration.risk
-    certificates, cells = [], []
+    certificates, cells, selective = [], [], {}
     for origin in sorted({s.origin for s in found.sides.certification.values()}):
         subjects = {n: s for n, s in found.sides.certification.items() if s.origin == origin}
         cases = _cases(product, subjects, trials)
@@ -117,12 +117,24 @@ def _boundary(product: Product, found: Stress, trials: Trials, effort: Effort) -
             steps=effort.steps,
         )
         failing = _Failing(subjects, trials, lost)
+        confidence = risk.confidence
+        if effort.selective and not lost:
+            explored = {n: s for n, s in found.sides.exploration.items() if s.origin == origin}
+            claim = Claim(risk.failure_rate, 1 - (1 - confidence) / 2, origin)
+            chosen = certify_where_sure(explored, cases, paths, subjects, trials, claim)
+            if chosen is not None:
+                selective[origin] = chosen
+                confidence = claim.confidence
+                notes.append(
+                    f"Origin {origin}: use on all and use where the model is sure are certified "
+                    f"at {100 * confidence:.4g} % each, so that both hold together."
+                )
         certificate = certify_paths(
             cases,
             paths,
             everybody(cases, failing),
             failure_rate=risk.failure_rate,
-            confidence=risk.confidence,
+            confidence=confidence,
             origin=origin,
         )
         certificates.append(certificate)
@@ -135,8 +147,7 @@ def _boundary(product: Product, found: Stress, trials: Trials, effort: Effort) -
             origin=origin,
         )
         notes += failing.notes()
-    explored = {m.origin for m in margins}
-    for origin in sorted(explored - {c.origin for c in certificates}):
+    for origin in sorted({m.origin for m in margins} - {c.origin for c in certificates}):
         notes.append(f"No certification patient of origin {origin}: nothing is certified of it.")
     return Boundary(
         axes=found.axes,
@@ -146,6 +157,7 @@ def _boundary(product: Product, found: Stress, trials: Trials, effort: Effort) -
         frontiers=frontiers,
         certificates=tuple(certificates),
         cells=tuple(cells),
+        selective=selective,
         notes=tuple(notes),
     )
 
@@ -161,7 +173,7 @@ class _Failing:
 
     def __call__(self, condition: Condition, cases: Sequence[str]) -> set[str]:
         asked = {c: self._subjects[c] for c in cases if c not in self._lost}
-        found, refused = self._trials.run({c: _once(condition) for c in asked}, asked)
+        found, refused = self._trials.run({c: once(condition) for c in asked}, asked)
         self._refused |= {c: e.what for c, e in refused.items()}
         # what cannot be judged may well fail
         return {c for c, t in found.items() if not t.passed} | set(refused) | (
@@ -179,10 +191,6 @@ class _Failing:
                 f"{len(self._lost)} cases could not be found whole; each is a failing patient."
             )
         return words
-
-
-def _once(condition: Condition) -> Generator[Condition, Trial, Trial]:
-    return (yield condition)
 
 
 def _tested(certificate: Certificate) -> dict[str, list[Condition]]:

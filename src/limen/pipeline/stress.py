@@ -41,6 +41,8 @@ class Effort:
         Whether two to four axes are searched together, too.
     steps : int
         Conditions on a path of certification.
+    selective : bool
+        Whether use under a threshold on the model's own uncertainty is certified too.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Effort:
     cases: int | None
     frontier: bool
     steps: int
+    selective: bool
 
     @property
     def in_words(self) -> str:
@@ -57,12 +60,12 @@ class Effort:
         together = "and their frontier" if self.frontier else "without a frontier of several axes"
         return (
             f"{axes}, {cases}, margins to 1/{round(1 / self.tolerance)} of the range {together}, "
-            f"{self.steps} steps a path"
+            f"{self.steps} steps a path, {'with' if self.selective else 'no'} selective use"
         )
 
 
-FULL = Effort("full", 1 / 32, None, None, True, 4)
-QUICK = Effort("quick", 1 / 8, 2, 6, False, 2)
+FULL = Effort("full", 1 / 32, None, None, True, 4, True)
+QUICK = Effort("quick", 1 / 8, 2, 6, False, 2, False)
 
 
 @dataclass

@@ -8,7 +8,7 @@ twice and a run that was killed goes on where it was.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -85,7 +85,7 @@ class Trials:
     ) -> None:
         from limen.measures import Wanted
 
-        self._product, self._graph, self._told = product, graph, told
+        self.product, self._told = product, told
         self._nominal = {n: a.from_ for n, a in product.declaration.physics.items()}
         self._workers = workers
         self._model_key = digest_json(graph.model_identity)
@@ -99,9 +99,21 @@ class Trials:
         self.made = 0
 
     def run(
-        self, asking: Mapping[str, Asking[Found]], subjects: Mapping[str, Subject]
+        self,
+        asking: Mapping[str, Asking[Found]],
+        subjects: Mapping[str, Subject],
+        *,
+        with_uncertainty: bool = False,
     ) -> tuple[dict[str, Found], dict[str, CannotDegrade]]:
         """Drive searches of many cases side by side until each has its answer.
+
+        Parameters
+        ----------
+        asking : mapping
+            Subject to a generator that yields conditions and is sent their trials.
+        subjects : mapping
+        with_uncertainty : bool
+            Run the model at nominal too: an evaluation does not keep how sure it was.
 
         Returns
         -------
@@ -111,6 +123,7 @@ class Trials:
         """
         answers: dict[str, Found] = {}
         refused: dict[str, CannotDegrade] = {}
+        recall = self.made_before if with_uncertainty else self.remembered
         with _Workers(self._workers) as workers:
             waiting: dict[str, dict[str, float]] = {}
 
@@ -118,7 +131,7 @@ class Trials:
                 """Answer from memory as long as it can, then ask a worker."""
                 try:
                     asked = asking[name].send(trial) if trial else next(asking[name])
-                    while (known := self.remembered(subjects[name], asked)) is not None:
+                    while (known := recall(subjects[name], asked)) is not None:
                         self._told(name, False)
                         asked = asking[name].send(known)
                 except StopIteration as done:
@@ -151,14 +164,18 @@ class Trials:
             If that is what the store has.
         """
         if not condition:
-            return as_acquired(self._product, subject)
-        record = self._product.store.find(
+            return as_acquired(self.product, subject)
+        return self.made_before(subject, condition)
+
+    def made_before(self, subject: Subject, condition: Condition) -> Trial | None:
+        """The trial as the store has it, nominal included."""
+        record = self.product.store.find(
             "trial", trial_name(subject.name, condition), METHODS["trial"],
             self._inputs(subject, condition),
         )  # fmt: skip
         if record is None:
             return None
-        return self._trial(condition, self._product.store.get_json(record.result), subject)
+        return self._trial(condition, self.product.store.get_json(record.result), subject)
 
     def _inputs(self, subject: Subject, condition: Condition) -> dict[str, str]:
         facts = {
@@ -178,15 +195,15 @@ class Trials:
             case=subject.case,
             condition=dict(condition),
             nominal=self._nominal,
-            declaration=self._product.declaration,
-            root=self._product.folder,
+            declaration=self.product.declaration,
+            root=self.product.folder,
             model_key=self._model_key,
         )
 
     def _keep(self, subject: Subject, condition: Condition, result: dict[str, Any]) -> Trial:
-        store = self._product.store
+        store = self.product.store
         again = result.get("again", False)
-        self._product.store.add(
+        self.product.store.add(
             Record(
                 kind="trial",
                 subject=trial_name(subject.name, condition),
@@ -213,7 +230,8 @@ class Trials:
             found = f" ({error['found']})" if error["found"] else ""
             reason = f"the model gave no answer: {error['what']}{found}"
             return Trial(dict(condition), False, (reason,), crashed=True)
-        return _judged(self._product, condition, kept["measurement"])
+        trial = _judged(self.product, condition, kept["measurement"])
+        return replace(trial, uncertainty=kept.get("uncertainty_ml"))
 
 
 def as_acquired(product: Product, subject: Subject) -> Trial:
@@ -233,7 +251,7 @@ def _judged(product: Product, condition: Condition, measurement: Any) -> Trial:
 
 def trial_name(subject: str, condition: Condition) -> str:
     """As ``validation/case-7 at ct.dose 0.3, ct.views 120``."""
-    at = ", ".join(f"{name} {value:g}" for name, value in sorted(condition.items()))
+    at = ", ".join(f"{name} {value:g}" for name, value in sorted(condition.items())) or "nominal"
     return f"{subject} at {at}"
 
 
@@ -266,7 +284,7 @@ def try_out(job: TrialJob) -> dict[str, Any]:
     told = {"condition": job.condition, "applied": list(degraded.applied)}
     try:
         model = opened_model(job.model_key, job.declaration, job.root)
-        prediction = model.predict(job.case, degraded.image)
+        prediction, unsure_ml = model.answer(job.case, degraded.image)
         measurement = measure_case(
             prediction.values,
             reference.values,
@@ -281,7 +299,7 @@ def try_out(job: TrialJob) -> dict[str, Any]:
     except Exception as error:
         words = f"an unforeseen {type(error).__name__} in the model or in measuring its answer"
         return {**told, "error": Unexpected(words, where=job.subject).as_dict()}
-    return {**told, "measurement": measurement.as_dict()}
+    return {**told, "measurement": measurement.as_dict(), "uncertainty_ml": unsure_ml}
 
 
 def _no_memory(job: TrialJob) -> WorkerDied:
