@@ -6,6 +6,11 @@ Answers: D document only, P within the plan, N notify, S new submission; ``S/D``
 allows two, the stricter first. The four columns are FDA, EU certified under the MDR, EU legacy
 (MDCG 2020-3), MFDS. In Korea a change of a grade 1 device is notified, of grade 2 certified, of
 grade 3 and 4 approved (Rule Art 6), so the same item reads N in grade 1 and S above.
+
+66 of them, one of each group, were derived a second time from the facts without looking at the
+answers: 247 of 264 answers agreed. The 17 others were mended: Korea on training data, thresholds
+and changes that nobody measured (the rule's five items do not decide them: both answers), a new
+grade (its own route, whatever the old grade), the EU on an added output (a new purpose, or not).
 """
 
 from __future__ import annotations
@@ -120,28 +125,29 @@ GROUPS = [
         population: age range in the label rewritten
         input-range: list of scanners rewritten
         wording: web page with patients' stories"""),
-    g("094: CADe training, algorithm, parameters may be significant, or Q4 no; 4.10 performance; chart C2 against text; licence", CADE, "S/D N S/D S", """
+    g("094: CADe training, algorithm, parameters may be significant, or Q4 no; 4.10 performance; chart C2 against text; licence", CADE, "S/D N S/D S/N", """
         training-data: 2,000 more cases from the same hospitals
         training-data: labels corrected in 40 cases
         training-data: duplicates taken out
         training-data: more small nodules
         training-sites: a fourth hospital with the same scanner
         training-sites: a second scanner maker in the training set""", performance="minor", alters_diagnosis=False),
-    g("094 as above; chart and text both significant", CADE, "S/D N S S", """
+    g("094 as above; chart and text both significant", CADE, "S/D N S S/N", """
         training-data: retrained, sensitivity for small nodules shifted
         training-sites: two foreign hospitals added
-        preprocessing: windowing widened, other marks appear
         threshold: operating point moved within the accepted range""", performance="minor", alters_diagnosis=True),
-    g("Q4 no (within specification); 4.10 performance; chart C2 against text; licence", CADT, "D N S/D S", """
+    g("094 as above; chart and text both significant; item 2", CADE, "S/D N S S", """
+        preprocessing: windowing widened, other marks appear""", performance="minor", alters_diagnosis=True),
+    g("Q4 no (within specification); 4.10 performance; chart C2 against text; licence", CADT, "D N S/D S/N", """
         training-data: 500 more haemorrhages from the same sites
         training-data: labels checked by a second reader
         training-sites: a further site of the same network
         training-data: older scans left out""", performance="minor", alters_diagnosis=False),
-    g("Q4 no; 4.10; chart C2 against text; licence in grade 2", EYE, "D N S/D S", """
+    g("Q4 no; 4.10; chart C2 against text; licence in grade 2", EYE, "D N S/D S/N", """
         training-data: images of a second camera of the same type
         training-data: more images of poor quality
         training-sites: a second screening programme""", performance="minor", alters_diagnosis=False),
-    g("Q4 no; 4.10; chart C2 against text; licence in grade 1", SEG, "D N S/D N", """
+    g("Q4 no; 4.10; chart C2 against text; licence in grade 1", SEG, "D N S/D N/N", """
         training-data: 100 more livers
         training-data: contours smoothed before training
         training-sites: a third hospital""", performance="minor", alters_diagnosis=False),
@@ -161,15 +167,17 @@ GROUPS = [
         weights: volumes two per cent larger throughout
         preprocessing: resampling to 1 mm, volumes shift
         threshold: mask threshold lowered, volumes grow""", performance="significant", alters_diagnosis=True),
-    g("Q4 could (not measured); 4.10 could; chart C2 against text; licence", CADE, "S/D N S/D S", """
+    g("Q4 could (not measured); 4.10 could; chart C2 against text; licence", CADE, "S/D N S/D S/N", """
         training-data: retrained last night, not yet tested
         training-sites: new site added, no test by site"""),
-    g("Q4 could (not measured); 4.10 could; chart C2 against text; items 1, 2", CADT, "S/D N S/D S", """
+    g("Q4 could (not measured); 4.10 could; chart C2 against text; items 1, 2", CADT, "S/D N S/D S/N", """
         training-data: retrained, test set not run
-        preprocessing: other interpolation, not tested
         threshold: threshold set by eye"""),
-    g("Q4 could (not measured); grade 1", SEG, "S/D N S/D N", """
-        training-data: retrained, not tested
+    g("Q4 could (not measured); 4.10 could; chart C2 against text; items 1, 2; item 2", CADT, "S/D N S/D S", """
+        preprocessing: other interpolation, not tested"""),
+    g("Q4 could (not measured); grade 1", SEG, "S/D N S/D N/N", """
+        training-data: retrained, not tested"""),
+    g("Q4 could (not measured); grade 1; item 2", SEG, "S/D N S/D N", """
         preprocessing: other intensity scaling, not tested"""),
     g("094 or Q4 no; 4.10; C2 against text; item 2 or report", CADE, "S/D N S/D S/N", """
         weights: trained again with another seed
@@ -203,28 +211,28 @@ GROUPS = [
     g("Q4 no; 4.10; C2 against text; item 2", CADT, "D N S/D S", """
         preprocessing: bone window left out
         preprocessing: head holder removed""", performance="minor", alters_diagnosis=False),
-    g("094 or Q4 no; 4.10; C2 against text; item 1 core performance", CADE, "S/D N S/D S", """
+    g("094 or Q4 no; 4.10; C2 against text; item 1 core performance", CADE, "S/D N S/D S/N", """
         threshold: 0.80 to 0.82, within the accepted range
         threshold: smallest mark 50 to 45 cubic millimetres""", performance="minor", alters_diagnosis=False),
-    g("Q4 no; 4.10; C2 against text; item 1", EYE, "D N S/D S", """
+    g("Q4 no; 4.10; C2 against text; item 1", EYE, "D N S/D S/N", """
         threshold: image quality gate a little stricter
         threshold: grading cut-off moved within acceptance""", performance="minor", alters_diagnosis=False),
-    g("new regulation (892.2070 to 892.2090), 807.81; 4.10; C4 medical feature; Korea item 1", CADE, "S N S S", """
+    g("new regulation (892.2070 to 892.2090), 807.81; 4.10; C4 medical feature; Korea item 1", CADE, "S S/N S S", """
         output: malignancy score beside each mark
         output: likelihood in per cent for each nodule
         output: benign or malignant type for each mark""", added=True, changed=("fda",)),
-    g("new regulation (892.2080 excludes marks), 807.81; class stays; C4; item 1", CADT, "S N S S", """
+    g("new regulation (892.2080 excludes marks), 807.81; class stays; C4; item 1", CADT, "S S/N S S", """
         output: arrow at the haemorrhage
         output: heat map in the preview
         output: contour of the bleeding""", added=True, changed=("fda",)),
-    g("new regulation (892.2050 to 892.2070) and grade 1 to 3; MDR class changes", SEG, "S S S N", """
+    g("new regulation (892.2050 to 892.2070) and grade 1 to 3; MDR class changes", SEG, "S S S S", """
         output: marks on suspicious liver lesions
         output: finds tumours and outlines them""", added=True, changed=("fda", "mdr", "mfds")),
-    g("Q4 new functionality, same regulation; 4.10; C4 medical feature; item 1", EYE, "S N S S", """
+    g("Q4 new functionality, same regulation; 4.10; C4 medical feature; item 1", EYE, "S S/N S S", """
         output: macular oedema reported separately
         output: severity grade added
         output: image quality shown to the user as a score""", added=True),
-    g("Q4 new functionality; 4.10; C4; item 1 in grade 1", SEG, "S N S N", """
+    g("Q4 new functionality; 4.10; C4; item 1 in grade 1", SEG, "S S/N S N", """
         output: spleen beside the liver
         output: surface area beside the volume""", added=True),
     g("Q4 no (not depended on); 4.10 no effect; C4 chart against text; none of the five", SEG, "D D S/D N", """
@@ -268,7 +276,7 @@ GROUPS = [
     g("Q4 no; 4.10 component; C1 major; item 3 in grade 1", SEG, "D N S N", """
         runtime: other inference engine, software adapted, same outputs
         runtime: new operating system version, software adapted, same outputs""", performance="none", major_component=True),
-    g("Q4 could (not measured); 4.10 could; C1 minor; none of the five", CADE, "S/D N D N", """
+    g("Q4 could (not measured); 4.10 could; C1 minor; none of the five", CADE, "S/D N D S/N", """
         runtime: inference library minor release, not tested
         runtime: new graphics driver, not tested
         runtime: compiler flags changed, not tested"""),
@@ -300,10 +308,10 @@ GROUPS = [
         training-data: drop in performance corrected by the plan
         weights: retrained for a new scanner by the plan
         training-data: personalised to one hospital by the plan""", performance="minor", alters_diagnosis=False, in_plan=["fda", "mdr", "mfds"]),
-    g("plan for FDA alone: 515C; 4.10; C2 against text; licence", CADE, "P N S/D S", """
+    g("plan for FDA alone: 515C; 4.10; C2 against text; licence", CADE, "P N S/D S/N", """
         training-data: retrained by FDA's plan, no plan elsewhere
         training-sites: site added by FDA's plan, no plan elsewhere""", performance="minor", alters_diagnosis=False, in_plan=["fda"]),
-    g("PCCP V.D deviation; 4.10; C2 against text; licence", CADE, "S N S/D S", """
+    g("PCCP V.D deviation; 4.10; C2 against text; licence", CADE, "S N S/D S/N", """
         training-data: retrained, protocol's acceptance missed
         training-data: retrained, test set not sequestered as the protocol asks
         training-sites: site added, one step of the protocol left out""", performance="minor", alters_diagnosis=False, plan_failed=["fda"]),
@@ -321,7 +329,7 @@ GROUPS = [
     g("inside the original population: Q4 no; 4.10 no effect; not chart A; no item", CADE, "D D D N", """
         population: performance in people over 80 added to the label, inside the indication
         population: results by sex added to the label, inside the indication""", purpose="same"),
-    g("not back to specification: Q4 not measured; 4.10 could; C2 against text; no item", CADE, "S/D N S/D N", """
+    g("not back to specification: Q4 not measured; 4.10 could; C2 against text; no item", CADE, "S/D N S/D S/N", """
         bug-fix: marks at the edge were dropped, specification silent
         bug-fix: rounding of spacing changed
         bug-fix: overlapping marks merged differently"""),

@@ -95,3 +95,20 @@ def test_dates_and_regimes_hold_for_changes_too():
         assess_change([change], "fda", date(2020, 1, 1), Situation())
     with pytest.raises(UnknownRegime):
         assess_change([change], "tga", ON, Situation())
+
+
+@pytest.mark.parametrize(("after", "outcome"), [(1, "notify"), (3, "new-submission")])
+def test_a_new_grade_in_korea_goes_its_own_route(after, outcome):
+    # Rule Art 6: grade 1 is notified, 2 certified, 3 and 4 approved
+    output = read_difference({"kind": "output", "added": True, "what": "marks lesions"})
+    changed = frozenset({"mfds"})
+    situation = Situation(kr_grade=1, kr_grade_after=after, class_changes=changed)
+    assert assess_change([output], "mfds", ON, situation).outcome == outcome
+
+
+def test_the_cleared_release_has_a_situation_of_its_own():
+    # nothing changes the class since the last release, much since the cleared one
+    output = read_difference({"kind": "output", "added": True, "purpose": "same"})
+    then = Situation(class_changes=frozenset({"mdr"}))
+    given = {"since_cleared": [output], "cleared_situation": then}
+    assert assess_change([], "mdr", ON, Situation(), **given).outcome == "new-submission"

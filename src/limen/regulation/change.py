@@ -30,6 +30,8 @@ class Situation:
         ``mdr`` when certified under the MDR, ``legacy`` while under MDR Art 120(3c).
     eu_class : str
     kr_grade : int
+    kr_grade_after : int or None
+        Of the new release; None when it is not known.
     class_changes : frozenset of str
         Regimes under which the new release falls in another class or regulation.
     """
@@ -38,6 +40,7 @@ class Situation:
     eu: Literal["mdr", "legacy"] = "mdr"
     eu_class: str = "IIa"
     kr_grade: int = 2
+    kr_grade_after: int | None = None
     class_changes: frozenset[str] = field(default_factory=frozenset)
 
 

@@ -72,6 +72,8 @@ class _Certified:
         yes = self._why_it_could()
         if yes is not None:
             main = k.decide("notify", "ix.4.10", question, yes, _BODY)
+            if d.kind == "output" and d.added and d.purpose is None:
+                return k.answer(self._new("a new output may be a new purpose"), main)
             unknown = (
                 d.kind in ("presentation", "output") and not d.added and d.alters_reading is None
             )

@@ -8,6 +8,7 @@ from limen.regulation.change import ChangeAnswer, Deciding, Decision, Situation
 from limen.regulation.difference import Difference
 
 _REPORT = "Record it and report it by 31 January; names and safety information each quarter."
+_SHOWN = "method and core performance are shown to stay"
 _QUARTER = "Record it and report it in the month after the quarter's end, with before and after."
 
 
@@ -33,10 +34,7 @@ class _Mfds:
             because = "the plan describes it and its procedure was followed"
             return k.answer(k.decide("within-plan", "plan", question, because, _QUARTER))
         if grade:
-            because = "purpose and grade change"
-            return k.answer(
-                self._change("change.1", "Item 1: intended use or core performance?", because)
-            )
+            return k.answer(self._regraded())
         return self._items()
 
     def _items(self) -> ChangeAnswer:
@@ -52,7 +50,10 @@ class _Mfds:
             )
         if d.kind in ("training-data", "training-sites"):
             because = "the training data stand on the licence"
-            return k.answer(self._change("licence", one, because))
+            change = self._change("licence", one, because)
+            if d.performance == "significant":
+                return k.answer(change)
+            return k.answer(change, self._report(_SHOWN))
         if d.kind in ("architecture", "preprocessing"):
             return k.answer(self._change("change.2", two, "the analysis method is another"))
         if d.kind == "output" and (d.added or d.alters_reading is not False):
@@ -65,10 +66,10 @@ class _Mfds:
 
     def _further(self, one: str, two: str) -> ChangeAnswer:
         d, k = self.d, self.k
-        if d.kind == "weights":
+        if d.kind in ("weights", "bug-fix") and (d.kind == "weights" or d.performance is None):
             return k.answer(
-                self._change("change.2", two, "new weights read as another algorithm"),
-                self._report("method and core performance are shown to stay"),
+                self._change("change.2", two, "it reads as another algorithm"),
+                self._report(_SHOWN),
             )
         if d.kind == "input-range" and d.performance != "none":
             return k.answer(
@@ -76,10 +77,18 @@ class _Mfds:
                 self._report("the kind of image stays the same"),
             )
         if d.kind == "threshold" and d.performance != "none":
-            return k.answer(self._change("change.1", one, "a threshold moves core performance"))
+            return k.answer(
+                self._change("change.1", one, "a threshold moves core performance"),
+                self._report(_SHOWN),
+            )
         if d.kind == "runtime" and d.major_component:
             three = "Item 3: development language or operating environment?"
             return k.answer(self._change("change.3", three, "the environment is another"))
+        if d.kind == "runtime" and d.performance is None:
+            return k.answer(
+                self._change("change.1", one, "nobody measured that core performance stays"),
+                self._report(_SHOWN),
+            )
         if d.new_channel:
             four = "Item 4: communication that affects security?"
             return k.answer(self._change("change.4", four, "a new channel affects security"))
@@ -93,6 +102,16 @@ class _Mfds:
                     self._report("no summative evaluation is needed"),
                 )
         return k.answer(self._report("it changes none of the five items"))
+
+    def _regraded(self) -> Decision:
+        """The product falls under another purpose or grade afterwards."""
+        after = self.s.kr_grade_after
+        question = "Item 1: intended use or core performance?"
+        if after == 1:
+            return self._change("change.1", question, "the purpose changes, within grade 1")
+        because = "purpose and grade change, and the route of the new grade holds"
+        action = "Apply for certification (grade 2) or approval (grades 3 and 4) of the new grade."
+        return self.k.decide("new-submission", "change.1", question, because, action)
 
     def _change(self, rule: str, question: str, because: str) -> Decision:
         if self.s.kr_grade == 1:

@@ -118,7 +118,7 @@ def situation_of(
     """What the change rules ask about the product, from the class before and after."""
     before, after = facts_of(old.product.intended_use), facts_of(new.product.intended_use)
     changed: set[str] = set()
-    cade, eu_class, grade = False, "IIa", 2
+    cade, eu_class, grade, after_grade = False, "IIa", 2, None
     for regime in ("fda", "mdr", "mfds"):
         try:
             was, now = classify(before, regime, on), classify(after, regime, on)
@@ -130,13 +130,16 @@ def situation_of(
             cade = was.category.endswith(("892.2070", "876.1520"))
         elif regime == "mdr":
             eu_class = was.klass or "I"
-        elif was.klass:
-            grade = int(was.klass.removeprefix("grade "))
+        else:
+            if was.klass:
+                grade = int(was.klass.removeprefix("grade "))
+            after_grade = int(now.klass.removeprefix("grade ")) if now.klass else None
     return Situation(
         cade=cade,
         eu="legacy" if legacy else "mdr",
         eu_class=eu_class,
         kr_grade=grade,
+        kr_grade_after=after_grade,
         class_changes=frozenset(changed),
     )
 
