@@ -204,6 +204,9 @@ def _further(
     for tolerance in sorted({t for m in there for t in m.nsd_at}):
         name = f"nsd at {tolerance:g} mm"
         found[name] = mean(lambda m, t=tolerance: m.nsd_at.get(t), name, "")  # type: ignore[misc]
+    for width in sorted({w for m in there for w in m.boundary_iou_at}):
+        name = f"boundary_iou at {width:g} mm"
+        found[name] = mean(lambda m, w=width: m.boundary_iou_at.get(w), name, "")  # type: ignore[misc]
     if any(m.stated_cldice is not None for m in there):
         found["cldice"] = mean(lambda m: m.stated_cldice, "cldice", "")
     return {name: figure for name, figure in found.items() if figure.value is not None or there}

@@ -12,8 +12,9 @@ from numpy.typing import ArrayLike
 
 from limen.measures.errors import ShapeMismatch, UndeclaredValue
 from limen.measures.grid import Array, checked_affine, small_labels
+from limen.measures.label_pair import LabelPair
 from limen.measures.lesions import Kind, Lesion, Lesions, lesions_of, match_pairs, overlaps
-from limen.measures.structures import LabelMeasures, LabelPair, measure_structures
+from limen.measures.structures import LabelMeasures, boundary_ious, measure_structures
 from limen.product.declaration import Criterion, Task
 
 if TYPE_CHECKING:
@@ -30,20 +31,27 @@ class Wanted:
         Tolerances of the normalised surface distance.
     cldice : bool
         Whether the centreline Dice is needed, which takes long.
+    boundary_widths_mm : tuple of float
+        Widths of the outlines of the boundary IoU, beside the one of one voxel.
     """
 
     nsd_tolerances_mm: tuple[float, ...] = ()
     cldice: bool = False
+    boundary_widths_mm: tuple[float, ...] = ()
 
     @classmethod
     def by(cls, criteria: Iterable[Criterion]) -> Self:
         criteria = list(criteria)
-        tolerances = {
-            float(c.tolerance_mm)
-            for c in criteria
-            if c.measure == "nsd" and c.tolerance_mm is not None
-        }
-        return cls(tuple(sorted(tolerances)), any(c.measure == "cldice" for c in criteria))
+
+        def stated_mm(measure: str) -> tuple[float, ...]:
+            stated = {c.tolerance_mm for c in criteria if c.measure == measure}
+            return tuple(sorted(float(mm) for mm in stated if mm is not None))
+
+        return cls(
+            stated_mm("nsd"),
+            any(c.measure == "cldice" for c in criteria),
+            stated_mm("boundary_iou"),
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON; empty when nothing beyond the usual is asked for."""
@@ -52,6 +60,8 @@ class Wanted:
             plain["nsd_tolerances_mm"] = list(self.nsd_tolerances_mm)
         if self.cldice:
             plain["cldice"] = True
+        if self.boundary_widths_mm:
+            plain["boundary_widths_mm"] = list(self.boundary_widths_mm)
         return plain
 
 
@@ -202,6 +212,9 @@ def measure_case(
         }
     tolerances = dict.fromkeys(structures, wanted.nsd_tolerances_mm)
     labels = tuple(measure_structures(pair, structures, tolerances))
+    if wanted.boundary_widths_mm:
+        ious = boundary_ious(labels, pair, wanted.boundary_widths_mm)
+        labels = tuple(replace(m, boundary_iou_at=at) for m, at in zip(labels, ious, strict=True))
     if wanted.cldice:
         labels = tuple(replace(m, stated_cldice=m.cldice) for m in labels)
     labels = tuple(replace(m, masks=None) for m in labels)

@@ -15,13 +15,8 @@ from numpy.typing import ArrayLike
 from limen.measures.distance import Convention, require_convention
 from limen.measures.errors import BadValue, ShapeMismatch, Undefined
 from limen.measures.grid import Array, small_labels
-from limen.measures.structures import (
-    LabelMeasures,
-    LabelPair,
-    measure_structures,
-    structures_of,
-    tolerances_of,
-)
+from limen.measures.label_pair import LabelPair, structures_of
+from limen.measures.structures import LabelMeasures, measure_structures, tolerances_of
 
 AGREEMENT = ("dice", "iou", "nsd", "boundary_iou", "hd_mm", "hd95_mm", "assd_mm", "masd_mm")
 _MORE_IS_BETTER = frozenset(["dice", "iou", "nsd", "boundary_iou"])

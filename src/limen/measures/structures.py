@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -18,8 +18,9 @@ from limen.measures.distance import (
     require_convention,
     surface_distances,
 )
-from limen.measures.errors import BadValue, NotALabelMap, Undefined
+from limen.measures.errors import BadValue
 from limen.measures.grid import Array, small_labels
+from limen.measures.label_pair import ByValue, LabelPair, structures_of
 
 if TYPE_CHECKING:
     from limen.measures.runs import Runs
@@ -49,8 +50,14 @@ class LabelMeasures:
     nsd_at : mapping of float to float
         Normalised surface distance, 0 to 1, at each tolerance in mm that was asked for.
     boundary_iou : float or None
-        IoU of the two outlines of one voxel (voxels with a face neighbour outside), the reading
-        of Metrics Reloaded's own implementation of Cheng et al. (CVPR 2021).
+        IoU of the two outlines. Without a width these are one voxel wide (voxels with a face
+        neighbour outside), the reading of Metrics Reloaded's own implementation of Cheng et al.
+        (CVPR 2021); with ``boundary_width_mm`` also the voxels of the mask whose centre lies no
+        further than it from that of one of them.
+    boundary_width_mm : float or None
+        As it was asked for; None is one voxel.
+    boundary_iou_at : mapping of float to float
+        The same at each of several widths in mm.
     correct_rejection : bool
     undefined : mapping of str to str
     """
@@ -74,6 +81,8 @@ class LabelMeasures:
     undefined: dict[str, str] = field(default_factory=dict)
     stated_cldice: float | None = None
     masks: tuple[Runs, Runs] | None = field(default=None, repr=False, compare=False)
+    boundary_width_mm: float | None = None
+    boundary_iou_at: dict[float, float] = field(default_factory=dict)
 
     @property
     def nsd(self) -> float | None:
@@ -99,10 +108,11 @@ class LabelMeasures:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON. clDice is in it where it was stated or asked for."""
-        left_out = ("masks", "nsd_at", "stated_cldice")
+        left_out = ("masks", "nsd_at", "boundary_iou_at", "stated_cldice")
         plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in left_out}
         plain["undefined"] = dict(self.undefined)
         plain["nsd_at"] = {repr(tolerance): value for tolerance, value in self.nsd_at.items()}
+        plain["boundary_iou_at"] = {repr(w): value for w, value in self.boundary_iou_at.items()}
         known = self.stated_cldice if self.stated_cldice is not None else vars(self).get("cldice")
         if known is not None:
             plain["cldice"] = known
@@ -112,50 +122,9 @@ class LabelMeasures:
     def from_dict(cls, plain: Mapping[str, Any]) -> Self:
         """The inverse of :meth:`as_dict`."""
         given = dict(plain)
-        given["nsd_at"] = {float(t): v for t, v in given["nsd_at"].items()}
+        for name in ("nsd_at", "boundary_iou_at"):
+            given[name] = {float(mm): value for mm, value in given.get(name, {}).items()}
         return cls(stated_cldice=given.pop("cldice", None), **given)
-
-
-@dataclass(frozen=True, eq=False)
-class LabelPair:
-    """A prediction and its reference as runs, on one grid.
-
-    Attributes
-    ----------
-    prediction, reference : Runs
-    axes_mm : (3, 3) float64
-        Steps of the image's axes, as columns, in mm in the patient.
-    order : (int, int, int)
-        Which axis of the image each axis of the runs is.
-    voxel_mm3 : float or None
-        None for a 2-D image.
-    """
-
-    prediction: Runs
-    reference: Runs
-    axes_mm: Array
-    order: tuple[int, int, int]
-    voxel_mm3: float | None
-
-    @classmethod
-    def of(cls, prediction: Array, reference: Array, axes_mm: Array, *, flat: bool = False) -> Self:
-        """From label maps (I, J, K) of uint8 or uint16; ``flat`` for a 2-D image (I, J, 1)."""
-        from limen.measures.runs import in_memory_order, runs_of
-
-        maps, order = in_memory_order([prediction, reference])
-        voxel_mm3 = None if flat else float(abs(np.linalg.det(axes_mm)))
-        return cls(runs_of(maps[0]), runs_of(maps[1]), axes_mm, order, voxel_mm3)
-
-    def with_order(self, labels: Array) -> Runs:
-        """The runs of another label map (I, J, K) of this grid, along the same axis."""
-        from limen.measures.runs import runs_of
-
-        return runs_of(np.ascontiguousarray(labels.transpose(self.order)))
-
-    @property
-    def flat_axes(self) -> tuple[bool, bool, bool]:
-        a, b, c = self.prediction.shape
-        return a == 1, b == 1, c == 1
 
 
 def segmentation(
@@ -167,6 +136,7 @@ def segmentation(
     image: str | Path | None = None,
     labels: Iterable[int] | Mapping[str, int | Sequence[int]] | None = None,
     nsd_tolerance_mm: float | Mapping[Any, float] | None = None,
+    boundary_width_mm: float | None = None,
     convention: Convention = "limen",
 ) -> dict[Any, LabelMeasures]:
     """Measure every label of a segmentation against its reference.
@@ -190,6 +160,8 @@ def segmentation(
     nsd_tolerance_mm : float, or mapping of label to float, optional
         Tolerance of the normalised surface distance. There is none by default, because it
         belongs to the task (how well readers agree); ``nsd`` is then None.
+    boundary_width_mm : float, optional
+        How wide the outlines of ``boundary_iou`` are; default one voxel.
     convention : "limen", "monai", "medpy" or "surface-distance"
         Whose surface distances to give; see :class:`SurfaceDistances`.
 
@@ -207,7 +179,7 @@ def segmentation(
     NotALabelMap
         NaN, fractions, negative values.
     BadValue
-        A tolerance that is not a number of zero or more.
+        A tolerance or a width that is not a number of zero or more.
     Undefined
         No labels were named and neither map holds any.
 
@@ -226,7 +198,30 @@ def segmentation(
     )
     tolerances = {name: tolerances_of(nsd_tolerance_mm, name) for name in structures}
     found = measure_structures(pair, structures, tolerances, convention)
+    if boundary_width_mm is not None:
+        width = checked_mm(boundary_width_mm, "the width of an outline", "all labels")
+        found = [
+            replace(m, boundary_width_mm=width, boundary_iou=at.get(width, m.boundary_iou))
+            for m, at in zip(found, boundary_ious(found, pair, (width,)), strict=True)
+        ]
     return dict(zip(structures, found, strict=True))
+
+
+def boundary_ious(
+    found: Sequence[LabelMeasures], pair: LabelPair, widths_mm: Sequence[float]
+) -> list[dict[float, float]]:
+    """Boundary IoU of each structure at each width; nothing where its convention has none."""
+    from limen.measures.outlines import outline_ious
+
+    ious: list[dict[float, float]] = []
+    for m in found:
+        if m.boundary_iou is None or m.masks is None:
+            ious.append({})
+        elif m.voxels_prediction and m.voxels_reference:
+            ious.append(outline_ious(*m.masks, pair.axes_mm, pair.order, pair.flat_axes, widths_mm))
+        else:
+            ious.append(dict.fromkeys(widths_mm, m.boundary_iou))
+    return ious
 
 
 def measure_structures(
@@ -245,7 +240,7 @@ def measure_structures(
     alike = value_p == value_r
     agreed = np.zeros(top + 1, np.int64)
     agreed[value_p[alike]] = shared[alike]
-    prediction, reference = _ByValue(pair.prediction, top), _ByValue(pair.reference, top)
+    prediction, reference = ByValue(pair.prediction, top), ByValue(pair.reference, top)
     masks, both = [], []
     for values in structures.values():
         masks.append((prediction.of(values), reference.of(values)))
@@ -333,44 +328,22 @@ def _measured(
     )
 
 
-def structures_of(
-    runs: Sequence[Runs], labels: Any, maps: Sequence[Array]
-) -> dict[Any, tuple[int, ...]]:
-    """Values of each label to measure, by its value or its name; see :func:`segmentation`."""
-    if labels is None:
-        if all(m.dtype == bool for m in maps):
-            return {1: (1,)}
-        present = sorted({int(v) for r in runs for v in np.unique(r.value)})
-        if not present:
-            raise Undefined(
-                "there is no label in any map, so there is nothing to measure",
-                mend="say labels=[...] to count this as a correct rejection of them",
-            )
-        return {v: (v,) for v in present}
-    named = labels.items() if isinstance(labels, Mapping) else [(v, v) for v in labels]
-    found: dict[Any, tuple[int, ...]] = {}
-    for name, value in named:
-        values = tuple(value) if isinstance(value, Sequence) else (value,)
-        for v in values:
-            if isinstance(v, bool) or int(v) != v or not 1 <= v <= 65535:
-                raise NotALabelMap(
-                    "a label is not a whole number from 1 to 65535", where=str(name), found=str(v)
-                )
-        found[name] = tuple(int(v) for v in values)
-    return found
-
-
 def tolerances_of(stated: float | Mapping[Any, float] | None, name: Any) -> tuple[float, ...]:
     """The tolerance that is stated for a label, if there is one; see :func:`segmentation`."""
     tolerance = stated.get(name) if isinstance(stated, Mapping) else stated
     if tolerance is None:
         return ()
-    if not (math.isfinite(tolerance) and tolerance >= 0):
+    return (checked_mm(tolerance, "the tolerance of the normalised surface distance", str(name)),)
+
+
+def checked_mm(value: float, what: str, where: str) -> float:
+    """A distance of zero or more. Raises :class:`BadValue`."""
+    if not (math.isfinite(value) and value >= 0):
         raise BadValue(
-            "the tolerance of the normalised surface distance is not a number of zero or more",
-            where=str(name), found=str(tolerance), mend="give it in mm",
+            f"{what} is not a number of zero or more",
+            where=where, found=str(value), mend="give it in mm",
         )  # fmt: skip
-    return (float(tolerance),)
+    return float(value)
 
 
 def _largest(runs: Runs) -> int:
@@ -379,20 +352,3 @@ def _largest(runs: Runs) -> int:
 
 def _voxels(runs: Runs, top: int) -> Array:
     return np.bincount(runs.value, weights=runs.lengths, minlength=top + 1).astype(np.int64)
-
-
-class _ByValue:
-    """Runs sorted by value once, so that a thousand labels do not each look at all of them."""
-
-    def __init__(self, runs: Runs, top: int) -> None:
-        order = np.argsort(runs.value, kind="stable")
-        self._runs, self._place = runs.take(order), order
-        self._first = np.concatenate([[0], np.cumsum(np.bincount(runs.value, minlength=top + 1))])
-
-    def of(self, values: Sequence[int]) -> Runs:
-        """The runs of these values, in order."""
-        parts = [slice(self._first[v], self._first[v + 1]) for v in sorted(set(values))]
-        if len(parts) == 1:
-            return self._runs.take(parts[0])
-        which = np.concatenate([np.arange(part.start, part.stop) for part in parts])
-        return self._runs.take(which[np.argsort(self._place[which])])

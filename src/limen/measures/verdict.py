@@ -11,13 +11,12 @@ from limen.measures.case import LesionMeasures, Measurement
 from limen.measures.errors import BadCriterion
 from limen.measures.lesions import match_centroids
 from limen.measures.structures import LabelMeasures
+from limen.measures.verdict_words import against_words, label_reason, nouns, of_name, places_words
 from limen.product.criteria import MEASURES
 from limen.product.declaration import Criterion, Task
 
 UNITS = {name: measure.unit for name, measure in MEASURES.items()}
 """The measures that can be judged, and the unit of each; "" is a plain number or fraction."""
-
-_NAMED_LESIONS = 5
 
 
 @dataclass(frozen=True)
@@ -177,7 +176,7 @@ def _apply(criterion: Criterion, m: Measurement, task: Task) -> Iterator[Criteri
             for comparator, limit in _limits(criterion):
                 reason = None
                 if value is None or not _holds(value, comparator, limit):
-                    reason = _label_reason(criterion, row, value, undefined, comparator, limit)
+                    reason = label_reason(criterion, row, value, undefined, comparator, limit)
                 yield _result(criterion, row.label, value, comparator, limit, reason)
 
 
@@ -200,22 +199,24 @@ def _apply_to_lesions(
                 allowed = "" if (comparator, limit) == ("at most", 0) else f", limit {limit:g}"
                 if comparator == "at least":
                     allowed = f", at least {limit:g} required"
-                places = _places(lesions, remark)
+                places = places_words(lesions, remark)
                 reason = f"{count}{allowed}{': ' + places if places else ''}"
             yield _result(
                 criterion, criterion.label, float(len(lesions)), comparator, limit, reason
             )
         return
     value, blamed = _lesion_value(criterion, m, only)
-    title = _of_name(MEASURES[criterion.measure].title, only)
+    title = of_name(MEASURES[criterion.measure].title, only)
     for comparator, limit in _limits(criterion):
         reason = None
         if value is None:
             reason = f"{title} cannot be measured: no lesion was found"
         elif not _holds(value, comparator, limit):
-            reason = f"{title} is {_against(value, comparator, limit, UNITS[criterion.measure])}"
+            reason = (
+                f"{title} is {against_words(value, comparator, limit, UNITS[criterion.measure])}"
+            )
         if reason is not None and blamed:
-            reason += f": {_places(blamed, '')}"
+            reason += f": {places_words(blamed, '')}"
         yield _result(criterion, criterion.label, value, comparator, limit, reason)
 
 
@@ -230,7 +231,7 @@ def _counted(
         lesions = false_marks(m, size, only, tolerance)
         count = f"{len(lesions)} false {'mark' if len(lesions) == 1 else 'marks'}{sized}{near}"
         return lesions, count, "" if near else "a further mark on a lesion already matched"
-    one, many = _nouns(only, task)
+    one, many = nouns(only, task)
     if criterion.measure == "missed_lesions":
         lesions = missed_lesions(m, size, only, tolerance)
         done, remark = f"missed{near}", "under a mark that is matched to another lesion"
@@ -314,6 +315,10 @@ def _value_of(criterion: Criterion, row: LabelMeasures) -> tuple[float | None, s
             value, name = row.nsd_at.get(float(criterion.tolerance_mm or 0.0)), "nsd"
             if value is None:
                 return None, "it was not measured at this tolerance"
+        case "boundary_iou" if criterion.tolerance_mm is not None:
+            value, name = row.boundary_iou_at.get(float(criterion.tolerance_mm)), "boundary_iou"
+            if value is None:
+                return None, "it was not measured at this width"
         case measure:
             name = _FIELD.get(measure, measure)
             value = getattr(row, name)
@@ -322,74 +327,6 @@ def _value_of(criterion: Criterion, row: LabelMeasures) -> tuple[float | None, s
     if value is None:
         return None, row.undefined.get(name)
     return abs(value), None
-
-
-def _label_reason(
-    criterion: Criterion,
-    row: LabelMeasures,
-    value: float | None,
-    undefined: str | None,
-    comparator: str,
-    limit: float,
-) -> str:
-    measure = criterion.measure
-    at = f" at {criterion.tolerance_mm:g} mm" if criterion.tolerance_mm is not None else ""
-    name = f"{MEASURES[measure].title}{at} of {row.label}"
-    if value is None:
-        return f"{name} cannot be measured: {undefined}"
-    side = ""
-    if "volume" in measure:
-        side = " too large" if row.voxels_prediction > row.voxels_reference else " too small"
-        side += f" ({row.volume_prediction_ml:.3g} mL against {row.volume_reference_ml:.3g} mL)"
-    if measure == "relative_volume_error":
-        return f"{name} is {_against(value * 100, comparator, limit * 100, '%', side)}"
-    return f"{name} is {_against(value, comparator, limit, UNITS[measure], side)}"
-
-
-def _against(value: float, comparator: str, limit: float, unit: str, side: str = "") -> str:
-    """A value beside its limit, in words."""
-    shown, bound = _apart(value, limit)
-    unit = f" {unit}" if unit else ""
-    words = "limit" if comparator == "at most" else "at least"
-    required = " required" if comparator == "at least" else ""
-    return f"{shown}{unit}{side}, {words} {bound}{unit}{required}"
-
-
-def _apart(value: float, limit: float) -> tuple[str, str]:
-    """Both numbers with three digits, or with as many as it takes to tell them apart."""
-    for digits in range(3, 17):
-        shown, bound = f"{value:.{digits}g}", f"{limit:.{digits}g}"
-        if shown != bound:
-            return shown, f"{limit:g}" if f"{limit:g}" != shown else bound
-    return repr(value), repr(limit)
-
-
-def _of_name(title: str, name: str | None) -> str:
-    return title if name is None else f"{title} of {name}"
-
-
-def _places(lesions: Sequence[LesionMeasures], remark: str) -> str:
-    named = [
-        _place(x) + (f" ({remark})" if remark and x.overlaps else "")
-        for x in lesions[:_NAMED_LESIONS]
-    ]
-    if len(lesions) > _NAMED_LESIONS:
-        named.append(f"and {len(lesions) - _NAMED_LESIONS} more")
-    return ", ".join(named)
-
-
-def _place(lesion: LesionMeasures) -> str:
-    # adding zero turns -0 into 0
-    x, y, z = (f"{round(c) + 0:d}" for c in lesion.centroid_lps_mm)
-    return f"{lesion.diameter_mm:.1f} mm at ({x}, {y}, {z}) mm LPS"
-
-
-def _nouns(label: str | None, task: Task) -> tuple[str, str]:
-    """What to call one and several lesions: by their label, when it is a plain word."""
-    name = label or (next(iter(task.labels)) if len(task.labels) == 1 else "lesion")
-    if name.isalpha() and not name.endswith("s"):
-        return name, name + "s"
-    return f"lesion ({name})", f"lesions ({name})"
 
 
 def _limits(criterion: Criterion) -> list[tuple[str, float]]:

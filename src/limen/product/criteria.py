@@ -199,9 +199,10 @@ MEASURES: dict[str, Measure] = {
         "",
         "at_least",
         _BOTH,
-        "Intersection over union of the two outlines, one voxel wide.",
+        "Intersection over union of the two outlines, one voxel or tolerance_mm wide.",
         title="boundary IoU",
         largest=1.0,
+        tolerance="may",
     ),
     "cldice": Measure(
         "",
