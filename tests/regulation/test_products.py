@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import date
 
 import pytest
+from further_clearances import FDA, MDR
 from regulated_products import PRODUCTS
 
 from limen.regulation.answer import WORDS_MOST
@@ -62,3 +63,18 @@ def test_the_class_is_the_one_of_the_texts(product, regime):
     assert answer.path, "never a bare class"
     assert answer.route
     assert len(answer.words().split()) < WORDS_MOST
+
+
+@pytest.mark.parametrize(("name", "number", "regulation", "facts"), FDA, ids=[c[0] for c in FDA])
+def test_a_clearance_that_the_rules_had_not_seen_is_among_the_answers(
+    name, number, regulation, facts
+):
+    answer = classify(read_facts(facts), "fda", ON)
+    told = [answer.category, *(r.category for r in answer.also)]
+    assert f"21 CFR {regulation}" in told, number
+
+
+@pytest.mark.parametrize(("name", "source", "klass", "facts"), MDR, ids=[c[0] for c in MDR])
+def test_a_certified_class_is_among_the_answers(name, source, klass, facts):
+    answer = classify(read_facts(facts), "mdr", ON)
+    assert klass in [answer.klass, *(r.klass for r in answer.also)], source

@@ -6,6 +6,7 @@ from datetime import date
 
 from limen.regulation.answer import Path, Reading, RegimeAnswer
 from limen.regulation.facts import CLINICAL, UseFacts
+from limen.regulation.rules import BOOK
 
 _510K = "510(k), a premarket notification that compares with a cleared device"
 _QSUB = (
@@ -123,6 +124,7 @@ class _Fda:
             self.p.by("outside", "it finds disease on images of the eye, which is not radiology")
             self.p.by("denovo", "a regulation for such findings is known for retinopathy alone")
             return self._ask("FDA which ophthalmic regulation fits this finding.")
+        self.also += self._reading("eye.processing", "if it is software apart from the device")
         self.p.by("886.1570", "it measures, outlines or improves images of the eye")
         return self._done("II", "21 CFR 886.1570", ("OBO",), _510K)
 
@@ -169,6 +171,12 @@ class _Fda:
             return self._cade()
         return self._processing()
 
+    def _reading(self, rule: str, because: str) -> list[Reading]:
+        """Image processing as another reading, where the rule for it was in force."""
+        if BOOK.find(f"fda.{rule}", self.p.on) is None:
+            return []
+        return [self.p.reading("II", "21 CFR 892.2050", rule, because)]
+
     def _reading_without_flag(self, place: bool, character: bool) -> Reading:
         regulation = "892.2090" if place and character else "892.2070" if place else "892.2060"
         return self.p.reading(
@@ -210,6 +218,8 @@ class _Fda:
 
     def _cade(self) -> RegimeAnswer:
         f, p = self.f, self.p
+        if f.has("contour") and f.has("measurement") and not f.has("mark"):
+            self.also += self._reading("quantified", "if the outline serves the measurement alone")
         p.by("order", "it marks, without score and without flag")
         if f.finding == "fracture":
             p.by("892.2090.fracture", "it highlights fractures")

@@ -190,6 +190,22 @@ RULES = (
         "secondary",
     ),
     _rule(
+        "quantified",
+        date(2021, 7, 30),
+        "21 CFR 892.2050 (510(k) summary K211222)",
+        "Outlines and volumes of abnormal structures that the software finds itself have been "
+        "cleared as image processing, where the outline serves the measurement.",
+        "secondary",
+    ),
+    _rule(
+        "eye.processing",
+        date(2022, 4, 28),
+        "21 CFR 892.2050 (510(k) summary K211715)",
+        "Software apart from the device, that shows, annotates and measures images of the eye, has "
+        "been cleared as image management and processing.",
+        "secondary",
+    ),
+    _rule(
         "scanner",
         date(2018, 11, 30),
         "510(k) summaries K230112 (892.1750), K182336 (892.1200)",
