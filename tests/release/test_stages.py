@@ -13,7 +13,7 @@ ALL = ("developer", "clinician", "quality")
 GOOD = Facts(
     reach="routine-use", stale=(), leaks=0, cases_not_evaluated=0, ledger_verifies=True,
     is_frozen=True, boundary_is_certified=True, boundary_roles_missing=(), failures_not_rerun=(),
-    unexplained_failures=0, set_was_not_overused=True, regimes_unclassified=(), wording_faults=0,
+    unexplained_failures=0, not_accepted=(), regimes_unclassified=(), wording_faults=0,
     clearances_missing=(), field_failure_rate=0.01, field_limit=0.05,
 )  # fmt: skip
 # what is wrong, and the stage whose requirements it is one of
@@ -27,7 +27,7 @@ WRONG = {
     "boundary_roles_missing": (("clinician",), "clinical-validation"),
     "failures_not_rerun": (("case 7",), "submission"),
     "unexplained_failures": (3, "submission"),
-    "set_was_not_overused": (False, "submission"),
+    "not_accepted": (("val: used 3 times",), "submission"),
     "regimes_unclassified": (("mfds",), "submission"),
     "wording_faults": (1, "submission"),
     "clearances_missing": (("fda",), "routine-use"),

@@ -111,7 +111,7 @@ def sign(
     store = Store(_state_folder(folder))
     record = _newest(store, what, subject)
     _require_fresh(folder, record)
-    private = _open_key(key)
+    private = open_key(key)
     with store.writing():
         made = sign_result(
             store, f"{record.kind} {record.subject}", record.result, private, meaning
@@ -188,7 +188,7 @@ def add_member(
     store = Store(_state_folder(folder))
     before = roster_now(store) or Roster()
     roster = before.with_member(member)
-    private = _open_key(key)
+    private = open_key(key)
     with store.writing():
         add_roster(store, roster, private)
     typer.echo(f"{name} signs as {role} from now on.")
@@ -208,7 +208,7 @@ def revoke(
     store = Store(_state_folder(folder))
     before = roster_now(store) or Roster()
     roster = before.with_revoked(name, why)
-    private = _open_key(key)
+    private = open_key(key)
     with store.writing():
         add_roster(store, roster, private)
     typer.echo(f"What {name} signs from now on does not count.")
@@ -295,7 +295,7 @@ def _require_fresh(folder: Path, record: Record) -> None:
         )
 
 
-def _open_key(file: Path) -> Ed25519PrivateKey:
+def open_key(file: Path) -> Ed25519PrivateKey:
     from limen.evidence.keys import read_key
 
     if file.exists() and b"ENCRYPTED" not in file.read_bytes():

@@ -49,11 +49,16 @@ def run(
         effort = QUICK if quick else FULL
         result = run_all(product, workers=workers, progress=progress, effort=effort)
     if as_json:
-        told = {**evaluation_json(result.evaluation), **bounded_json(result.bounded)}
-        json_out({**told, "report": str(result.report)})
+        json_out({**evaluation_json(result.evaluation), "report": str(result.report),
+                  **bounded_json(result.bounded),
+                  "taken_back": [s.as_dict() for s in result.taken_back]})  # fmt: skip
     else:
         summary_out(result.evaluation)
         bounded_out(result.bounded)
+        from limen.cli.release_verbs import standing_out as stage_out
+
+        for taken_back in result.taken_back:
+            stage_out(taken_back)
         typer.echo(f"\nReport: {result.report}")
     _exit(result.evaluation)
 

@@ -57,6 +57,11 @@ _MAY_BE_SOLD = (
 _NOT_SOLD = re.compile(r"(?i)(^|[^a-z])NC([^a-z]|$)|non-?\s?commercial")
 
 
+def today() -> date:
+    """Today, in the calendar of this machine: by which approvals begin and end."""
+    return date.today()
+
+
 class ApprovalError(LimenError):
     """An approval file is missing, is wrong, or contradicts the declaration."""
 

@@ -25,7 +25,17 @@ if TYPE_CHECKING:
 
 MODEL, RESULTS = "weights model", "all results"
 """The declared model; and a node that derives from whatever of the product is current."""
-_NO_ARTEFACTS = ("run", "run-end", "objects", "roster", "signature", "promotion")
+_NO_ARTEFACTS = (
+    "run",
+    "run-end",
+    "objects",
+    "roster",
+    "signature",
+    "promotion",
+    "explanation",
+    "clearance",
+    "field",
+)
 _FILES = ("image", "reference", "prediction file")
 """Inputs that are the case's own files. A perfect prediction has the reference's digest, and
 neither derives from the other."""

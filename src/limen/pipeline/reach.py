@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from limen.data.approvals import today
 from limen.errors import LimenError
 from limen.evidence.duo import Purpose, conditions
 from limen.evidence.reach import STAGES, Because, Limit, Permission, Reach, Stage, Use, limits_of
@@ -117,7 +118,7 @@ def how_far(
     found: dict[tuple[Purpose, bool], Reach] = {}
     for stage, (purpose, commercial) in _USES.items():
         if (purpose, commercial) not in found:
-            use = Use(day or date.today(), purpose, disease, wanted, commercial)
+            use = Use(day or today(), purpose, disease, wanted, commercial)
             found[purpose, commercial] = _reach(known, use)
         answer = found[purpose, commercial]
         if STAGES.index(answer.stage(node)) < STAGES.index(stage):
@@ -145,12 +146,42 @@ def set_reach(product: Product, dataset: LoadedSet, day: date | None = None) -> 
     disease = product.declaration.product.intended_use.disease
     reached: Stage = "none"
     for stage, (purpose, commercial) in _USES.items():
-        use = Use(day or date.today(), purpose, disease, frozenset(), commercial)
+        use = Use(day or today(), purpose, disease, frozenset(), commercial)
         ceilings = [STAGES.index(ceiling) for _, ceiling, _ in limits_of(permission, use)]
         if ceilings and min(ceilings) < STAGES.index(stage):
             break
         reached = stage
     return reached
+
+
+def limits_today(product: Product) -> list[list[str]]:
+    """Everything that limits a source of the product today, without following the lineage.
+
+    A calendar alone can change it, so it is an input of what shows reach.
+    """
+    from limen.data.permissions import permission_of
+    from limen.pipeline.lineage import load_made
+
+    regimes, this_day = product.declaration.regimes, today()
+    disease = product.declaration.product.intended_use.disease
+    given = [(s.approval, s.origin, s.declared.approval) for s in product.sets.values()]
+    given += [
+        (*load_made(product, made.approval), made.approval)
+        for made in product.declaration.lineage
+        if made.approval is not None
+    ]
+    found = []
+    for approval, origin, name in given:
+        permission = permission_of(approval, origin, name, regimes)
+        found += [
+            [name, stage, rule, ceiling, why]
+            for stage, (purpose, commercial) in _USES.items()
+            for rule, ceiling, why in limits_of(
+                permission, Use(this_day, purpose, disease, frozenset(), commercial)
+            )
+        ]
+        found += [[name, p] for p, day in approval.withdrawn.items() if day <= this_day]
+    return found
 
 
 def affected_by_patient(product: Product, patient: str) -> list[Affected]:
@@ -198,8 +229,8 @@ def in_words(found: HowFar) -> list[str]:
     if found.stage == found.asked:
         return ["Nothing on the lineage stands against routine use."]
     return [
-        f"{b.limit.rule}: {b.limit.why}{f' [{b.limit.of}]' if b.limit.of else ''}; touches "
-        f"{b.limit.affected.size} of {found.nodes} nodes; by {' <- '.join(b.path)}"
+        f"{b.limit.rule}: {b.limit.why}{f' [{b.limit.of}]' if b.limit.of else ''}; by "
+        + " <- ".join(b.path)
         for b in found.because
     ]
 

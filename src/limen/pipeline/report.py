@@ -37,7 +37,8 @@ def report_path(product: Product) -> Path:
 
 def report_inputs(product: Product) -> dict[str, str]:
     """Digests of everything the report shows."""
-    from limen.data import reach_of
+    from limen.pipeline.reach import limits_today
+    from limen.pipeline.reuse import use_counts
 
     store = product.store
     sets = product.sets.values()
@@ -46,7 +47,8 @@ def report_inputs(product: Product) -> dict[str, str]:
         "left out": digest_json({s.name: s.left_out for s in sets}),
         "approvals": digest_json({s.name: s.approval.model_dump(mode="json") for s in sets}),
         # an approval ends by the calendar alone, and the report has to be written again then
-        "reach": digest_json({s.name: reach_of(s.approval, s.origin) for s in sets}),
+        "reach": digest_json(limits_today(product)),
+        "uses": digest_json(use_counts(product)),
         "case attributes": digest_json(
             [[s.name, c.id, c.patient, dict(c.attributes)] for s in sets for c in s.cases]
         ),
@@ -107,8 +109,16 @@ def _gather(product: Product, datasets: list[DatasetReport]) -> Any:
             "criteria": product.declared_digest("criteria")[:16],
             "methods": METHODS,
         },
+        reach=_reach(product),
         generated_utc=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def _reach(product: Product) -> dict[str, Any]:
+    from limen.pipeline.reach import how_far, in_words
+
+    found = how_far(product)
+    return {"stage": found.stage, "asked": found.asked, "words": in_words(found)}
 
 
 def _datasets(product: Product) -> list[DatasetReport]:
@@ -123,15 +133,19 @@ def _datasets(product: Product) -> list[DatasetReport]:
 def _dataset(
     product: Product, dataset: LoadedSet, chains: Chains, leaks: list[dict[str, Any]]
 ) -> DatasetReport:
-    from limen.data import reach_of
+    from limen.pipeline.reach import set_reach
+    from limen.pipeline.reuse import judge_reuse
     from limen.reports import CaseReport, DatasetReport
 
     cases: list[CaseReport] = []
     missing: list[tuple[str, str, str]] = []
     summary: dict[str, Any] = {}
+    notes = list(dataset.notes)
     if dataset.is_validation and dataset.left_out is None:
         verdicts, summary = _judged(product, dataset, chains)
         missing = not_evaluated(product, dataset, chains[dataset.name])
+        judged = judge_reuse(product, dataset, summary)
+        notes += [judged.in_words] if judged is not None else []
         failing = [c for c in verdicts if not verdicts[c]["passed"]]
         shown = set(failing[:PICTURED_FAILURES])
         shown |= set(list(verdicts)[: max(0, PICTURED_CASES - len(shown))])
@@ -156,13 +170,13 @@ def _dataset(
         use=dataset.declared.use,
         origin=dataset.origin,
         approval=dataset.approval.model_dump(mode="json"),
-        reach=reach_of(dataset.approval, dataset.origin),
+        reach=set_reach(product, dataset),
         n_cases=len(dataset.cases) + len(dataset.problems),
         n_patients=len({c.patient for c in dataset.cases}),
         cases=cases,
         not_evaluated=[{"case": c, "patient": p, "reason": r} for c, p, r in missing],
         summary=summary,
-        notes=list(dataset.notes),
+        notes=notes,
         leaks=[leak for leak in leaks if _concerns(leak, dataset.name)],
         left_out=dataset.left_out,
     )
@@ -256,10 +270,8 @@ def _missing(product: Product) -> list[Any]:
         )
     found += [
         MissingEvidence(
-            "The clinician's and the developer's signatures", "a later version of Limen (sign)"
+            "The clinician's and the developer's signatures", "limen sign, by each of them"
         ),
-        MissingEvidence(
-            "The class under each declared regime", "a later version of Limen (classify)"
-        ),
+        MissingEvidence("The class under each declared regime", "limen classify"),
     ]
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from limen.pipeline.product import Product, load
 if TYPE_CHECKING:
     from limen.pipeline.bound import Bounded
     from limen.pipeline.evaluate import Evaluation, Progress
+    from limen.pipeline.promotion import Standing
     from limen.pipeline.stress import Effort
 
 
@@ -21,6 +22,8 @@ class RunResult:
     evaluation: Evaluation
     report: Path
     bounded: Bounded | None = None
+    taken_back: list[Standing] = field(default_factory=list)
+    """Releases whose stage did not hold any more."""
 
 
 def run(
@@ -54,4 +57,10 @@ def run(
     bounded = bound(loaded, effort=effort or FULL, workers=workers, progress=progress)
     if progress is not None:
         progress.step("report")
-    return RunResult(evaluation, write_report(loaded), bounded)
+    report = write_report(loaded)
+    taken_back = []
+    if any(r.kind == "release" for r in loaded.store.records()):
+        from limen.pipeline.promotion import settle_all
+
+        taken_back = settle_all(loaded)
+    return RunResult(evaluation, report, bounded, taken_back)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from limen.errors import LimenError
@@ -54,7 +53,10 @@ def approvals_not_in_force(product: Product) -> dict[str, dict[str, str | None]]
 
 def _withdrawn(dataset: LoadedSet) -> LimenError | None:
     """Cases that are still here although their patient withdrew."""
-    gone = {p for p, day in dataset.approval.withdrawn.items() if day <= date.today()}
+    from limen.data.approvals import today
+
+    this_day = today()
+    gone = {p for p, day in dataset.approval.withdrawn.items() if day <= this_day}
     cases = [c.id for c in dataset.cases if c.patient in gone]
     if not cases:
         return None

@@ -37,7 +37,9 @@ class Facts:
         Evidence that is stale or missing.
     leaks, cases_not_evaluated, unexplained_failures, wording_faults : int or None
         Numbers, of which each has to be zero.
-    ledger_verifies, is_frozen, boundary_is_certified, set_was_not_overused : bool or None
+    ledger_verifies, is_frozen, boundary_is_certified : bool or None
+    not_accepted : tuple of str, or None
+        Validation sets on which the release is not accepted, reuse counted; each in words.
     boundary_roles_missing, regimes_unclassified, failures_not_rerun : tuple of str, or None
     clearances_missing : tuple of str, or None
         Regimes of which no clearance is recorded.
@@ -55,7 +57,7 @@ class Facts:
     boundary_roles_missing: tuple[str, ...] | None = None
     failures_not_rerun: tuple[str, ...] | None = None
     unexplained_failures: int | None = None
-    set_was_not_overused: bool | None = None
+    not_accepted: tuple[str, ...] | None = None
     regimes_unclassified: tuple[str, ...] | None = None
     wording_faults: int | None = None
     clearances_missing: tuple[str, ...] | None = None
@@ -144,13 +146,14 @@ TABLE: tuple[tuple[Stage, str, Check, str], ...] = (
     ("submission", "every failure passes or is explained",
      lambda f: _zero(f.unexplained_failures, "failures neither mended nor explained"),
      "a clinician and a developer explain each, signed"),
-    ("submission", "the validation set was not used up",
-     lambda f: _true(f.set_was_not_overused, "the validation set was used too often"),
-     "new cases, of other patients"),
+    ("submission", "the claim is shown on each validation set, its reuse counted",
+     lambda f: _none_of(f.not_accepted, "not accepted"),
+     "a better model, or new cases of other patients: limen plan says how many"),
     ("submission", "the class is told for each regime",
      lambda f: _none_of(f.regimes_unclassified, "not told for"), "limen classify"),
     ("submission", "no text claims more than the evidence",
-     lambda f: _zero(f.wording_faults, "claims without evidence"), "limen lint TEXT"),
+     lambda f: _zero(f.wording_faults, "claims without evidence"),
+     "limen promote --text FILE for each text that goes out; limen lint names each claim"),
     ("routine-use", "each regime has cleared it",
      lambda f: _none_of(f.clearances_missing, "no clearance recorded for"),
      "quality records the authority's decision"),
@@ -219,7 +222,7 @@ def _lacking(stage: Stage, facts: Facts) -> list[Missing]:
         missing.insert(
             0,
             Missing(f"the data permits {stage}", f"the lineage reaches {facts.reach}",
-                    "limen status names the weakest case; renew or replace its approval"),
+                    "limen reach names the weakest ancestor; renew or replace its approval"),
         )  # fmt: skip
     return missing
 

@@ -102,6 +102,9 @@ class ReportInput:
         Versions and digests, by name; values may be mappings.
     generated_utc : str
         ISO 8601.
+    reach : mapping
+        How far all results together go: ``stage``, the one ``asked`` after it, and the ``words`` on
+        what stands against that; empty where nobody has looked.
     """
 
     product: Declaration
@@ -109,3 +112,4 @@ class ReportInput:
     missing: list[MissingEvidence]
     provenance: Mapping[str, Any]
     generated_utc: str
+    reach: Mapping[str, Any] = field(default_factory=dict)

@@ -108,6 +108,8 @@ def render(given: ReportInput) -> str:
             sets=sets,
             validation=validation,
             missing=given.missing,
+            reach=given.reach,
+            reach_words=REACHES.get(str(given.reach.get("stage")), ""),
             definitions=definitions(task, product.criteria),
             summaries=[s.given.summary for s in validation if s.given.summary],
             unit=_unit(product.product.intended_use),

@@ -33,6 +33,7 @@ _APPROVALS = {
 }
 
 REACHES = {
+    "none": "none: there is no permission for this use",
     "feasibility": "feasibility: shows that the method can work, and carries no clinical claim",
     "publication": "publication: may be published, and carries no clinical claim alone",
     "clinical-validation": "clinical validation: may support a clinical validation",
