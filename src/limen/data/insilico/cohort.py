@@ -29,7 +29,10 @@ class Simulated(Protocol):
 
 @dataclass(frozen=True)
 class Cohort:
-    """Which simulated patients: numbers 0 to ``development - 1``, then ``validation`` more.
+    """Which simulated patients.
+
+    Development has the numbers 0 to ``development - 1``. Validation begins at ``trained_on``, which
+    a smaller cohort keeps: else its validation would hold patients that made the example's model.
 
     Attributes
     ----------
@@ -39,6 +42,8 @@ class Cohort:
         Seed and number to a patient, the same at every call; a function of a module, because
         worker processes import it.
     seed, development, validation : int
+    trained_on : int
+        Development patients of the cohort that the example's model was trained on.
     """
 
     method: str
@@ -46,11 +51,16 @@ class Cohort:
     seed: int
     development: int
     validation: int
+    trained_on: int
+
+    def __post_init__(self) -> None:
+        if self.development > self.trained_on:
+            raise ValueError("development patients would be validation patients as well")
 
     def numbers(self, use: str) -> range:
         if use == "development":
             return range(self.development)
-        return range(self.development, self.development + self.validation)
+        return range(self.trained_on, self.trained_on + self.validation)
 
 
 def cohort_ready(folder: Path, cohort: Cohort) -> bool:
@@ -150,5 +160,5 @@ def _write_patient(
 
 
 def _stamp(cohort: Cohort) -> dict[str, Any]:
-    counts = {"development": cohort.development, "validation": cohort.validation}
-    return {"method": cohort.method, "seed": cohort.seed, **counts}
+    counts = ("seed", "development", "validation", "trained_on")
+    return {"method": cohort.method, **{name: getattr(cohort, name) for name in counts}}

@@ -25,9 +25,6 @@ from limen.data.nifti import read_nifti, write_nifti
 from limen.data.volume import Array, Geometry, Volume
 from limen.evidence import write_atomically
 
-METHOD = "data.insilico.real-chest/1"
-"""Raised whenever the same scan would give other cases."""
-
 N_CASES = 12
 SLAB_PLANES = 28
 FINDING_PLANES = (83, 97)

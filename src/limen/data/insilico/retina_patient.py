@@ -143,6 +143,7 @@ RETINAS = Cohort(
     seed=20260721,
     development=60,
     validation=60,
+    trained_on=60,
 )
 """The cohort of the example oct-retinal-fluid; about 1 s of one core and 0.9 MB a patient."""
 
