@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -117,3 +118,17 @@ def test_a_failure_of_the_system_shows_no_name_of_a_data_file(
     assert ended.value.code == 2
     assert shown in told and mend in told
     assert "Cheolsu" not in told and ".writing" not in told
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (["status", "--nope", "--json"], "No such option: --nope"),
+        (["lint", "--json"], "Missing argument 'FILE...'"),
+    ],
+)
+def test_mistakes_on_the_command_line_are_json_where_a_machine_reads(words, what):
+    code = "from limen.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["what"] == what

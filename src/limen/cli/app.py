@@ -57,7 +57,10 @@ def start() -> None:
         return
     as_json = "--json" in asked
     try:
-        build(file_of(asked[0]))()
+        app = build(file_of(asked[0]))
+        if as_json and not {"-h", "--help"} & set(asked):
+            sys.exit(_for_machines(app))
+        app()
     except LimenError as error:
         _tell(error, as_json)
         sys.exit(error.exit_code)
@@ -84,6 +87,28 @@ def start() -> None:
             as_json,
         )
         sys.exit(70)
+
+
+class Usage(LimenError):
+    """An option is unknown, or an argument is missing."""
+
+
+def _for_machines(app: typer.Typer) -> int:
+    """Run a verb whose mistakes on the command line are JSON too; returns the exit status."""
+    import typer
+
+    try:
+        status = app(standalone_mode=False)
+    except typer.Abort:
+        return 1
+    except Exception as error:
+        # click's own errors, which typer carries under a name that is not public
+        if not hasattr(error, "format_message"):
+            raise
+        raise Usage(
+            error.format_message().rstrip("."), mend="`limen VERB --help` says what it takes"
+        ) from None
+    return status if isinstance(status, int) else 0
 
 
 def _tell(error: LimenError, as_json: bool) -> None:
