@@ -29,7 +29,7 @@ from limen.boundary.guard_parts import (
 
 Array = NDArray[Any]
 
-FEWEST_PATIENTS = 12
+FEWEST_PATIENTS = 10
 REFUSED_BY_READINGS = 0.05
 """Share of inside images that the readings of all axes together may refuse."""
 LET_THROUGH = 0.05

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from limen.data import Case
     from limen.pipeline.product import Product
 
-QUICK_PATIENTS = 24
+QUICK_PATIENTS = 20
 """Patients of a guard in the quick profile."""
 
 
@@ -75,6 +76,7 @@ def calibrate_guard(
         graph = CaseGraph(product)
         subjects = _subjects(product, graph, certificate, patients)
         seen = _look(product, subjects, limits, workers or os.cpu_count() or 1, shown)
+        _require_enough(product, subjects, seen)
         inputs = {
             "boundary": digest,
             "images": digest_json({n: record.result for n, record in seen.items()}),
@@ -129,6 +131,28 @@ def _subjects(
         if subject.origin == certificate.origin:
             chosen.setdefault(subject.case.patient, subject)
     return {s.name: s for s in list(chosen.values())[:most]}
+
+
+def _require_enough(
+    product: Product, subjects: Mapping[str, Subject], seen: Mapping[str, Record]
+) -> None:
+    """A fifth of the patients is left out in turn, and the rest must do for a fit."""
+    from limen.boundary.guard_fit import FEWEST_PATIENTS
+    from limen.boundary.guard_rates import FOLDS
+
+    needed = math.ceil(FEWEST_PATIENTS * FOLDS / (FOLDS - 1))
+    if len(seen) >= needed:
+        return
+    found = f"{len(seen)} patients"
+    lost = next((n for n in subjects if n not in seen), None)
+    record = None if lost is None else product.store.latest("seen", lost)
+    if record is not None:
+        found += f"; {lost}: {product.store.get_json(record.result)['what']}"
+    raise GuardError(
+        "too few patients to calibrate a guard",
+        found=found,
+        mend=f"give at least {needed} with an image that can be degraded",
+    )
 
 
 # --- looking --------------------------------------------------------------------------------------
