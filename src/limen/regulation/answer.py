@@ -16,6 +16,13 @@ NOTICE = (
 )
 """Said on the first screen of every answer."""
 
+_SCALES = {
+    "fda": "Classes: I, II, III, from least to most control.",
+    "mdr": "Classes: I, IIa, IIb, III, from least to most control.",
+    "mfds": "Grades: 1 to 4, from least to most risk.",
+}
+"""What a class or grade stands on, for somebody who does not know the regime."""
+
 WORDS_MOST = 200
 """An explanation is shorter than this, for somebody who does not know the regime."""
 
@@ -64,7 +71,7 @@ class Flip:
 
     @property
     def short(self) -> str:
-        return ", ".join(p for p in (self.klass, self.category) if p)
+        return f"{self.klass}, {self.category}" if self.klass else f"no device ({self.category})"
 
     def as_dict(self) -> dict[str, Any]:
         plain = {k: sorted(v) if isinstance(v, frozenset) else v for k, v in self.facts}
@@ -141,6 +148,8 @@ class RegimeAnswer:
     def words(self) -> str:
         """The answer explained, in under ``WORDS_MOST`` words."""
         parts = [f"{NAMES[self.regime]}, as of {self.on.isoformat()}: {self.short}."]
+        if self.klass:
+            parts.append(_SCALES[self.regime])
         if self.route:
             parts.append(f"Route: {self.route}.")
         if self.ask:
@@ -152,9 +161,13 @@ class RegimeAnswer:
         optional: list[str] = [
             f"Another reading gives {r.short}: {_sentence(r.because)}" for r in self.also
         ]
-        optional += [f"It would become {f.short} if {f.words}." for f in self.flips[:3]]
         if self.assumed:
             optional.append("Assumed: " + "; ".join(a.words() for a in self.assumed[:3]) + ".")
+        kind = "" if self.regime == "mfds" else "class "
+        optional += [
+            f"It would become {kind if f.klass else ''}{f.short} if {f.words}."
+            for f in self.flips[:3]
+        ]
         optional.append(f"Confidence: {self.confidence} {MARKS[self.confidence]}".strip() + ".")
         return _within(parts, optional)
 

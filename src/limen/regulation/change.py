@@ -15,6 +15,13 @@ from limen.regulation.difference import KINDS, Difference
 from limen.regulation.rules import BOOK, NAMES, Confidence, Rule, regime_of, worst
 
 Outcome = Literal["document", "within-plan", "notify", "new-submission"]
+SAID: dict[str, str] = {
+    "document": "document only",
+    "within-plan": "within the predetermined plan",
+    "notify": "notify",
+    "new-submission": "new submission",
+}
+"""Each outcome in words."""
 OUTCOMES: tuple[Outcome, ...] = ("document", "within-plan", "notify", "new-submission")
 
 
@@ -96,12 +103,12 @@ class ChangeAnswer:
         d = self.difference
         parts = [
             f"{NAMES[self.regime]}: {d.what} ({KINDS[d.kind]} changed): "
-            f"{self.main.outcome.replace('-', ' ')}. {self.main.action}",
+            f"{SAID[self.main.outcome]}. {self.main.action}",
             f"Decided by: {self.main.question}",
             f"{_sentence(self.main.because)} {self.main.rule.text} ({self.main.rule.cited})",
         ]
         parts += [
-            f"The guidance also allows: {other.outcome.replace('-', ' ')}, when "
+            f"The guidance also allows: {SAID[other.outcome]}, when "
             f"{other.because} ({other.rule.cited}). {other.action}"
             for other in self.also
         ]
@@ -214,7 +221,7 @@ def _cumulative(regime: str, answers: tuple[ChangeAnswer, ...], together: Outcom
     small = [a for a in answers if a.difference.performance == "minor"]
     words = (
         f"All {len(answers)} changes since the last cleared release, taken one by one, ask for: "
-        f"{together.replace('-', ' ')}."
+        f"{SAID[together]}."
     )
     if len(small) > 1:
         words += (

@@ -8,7 +8,10 @@ from limen.regulation.change import ChangeAnswer, Deciding, Decision, Situation
 from limen.regulation.difference import Difference
 
 _FILE = "Write the assessment into the file (letter to file)."
-_NEW = "File a new 510(k); a Special 510(k) may do when methods to show it are well established."
+_NEW = (
+    "File a new 510(k) (premarket notification); a Special 510(k) may do when methods to show it "
+    "are well established."
+)
 _RECORD = "Record the modification, the protocol's results and the new labelling."
 
 

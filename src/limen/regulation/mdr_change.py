@@ -7,8 +7,14 @@ from datetime import date
 from limen.regulation.change import ChangeAnswer, Deciding, Decision, Situation
 from limen.regulation.difference import Difference
 
-_FILE = "Update the technical documentation; judge whether a new UDI-DI or only UDI-PI is due."
-_BODY = "Tell the notified body and wait for its approval; judge whether a new UDI-DI is due."
+_FILE = (
+    "Update the technical documentation; judge whether a new device identifier (UDI-DI) is due, or "
+    "only a production identifier (UDI-PI)."
+)
+_BODY = (
+    "Tell the notified body (the assessor that issued the certificate) and wait for its approval; "
+    "judge whether a new device identifier (UDI-DI) is due."
+)
 _NEW = "New conformity assessment by the notified body."
 _LEGACY_NEW = "Not allowed under the old certificate: certify under the MDR first."
 _LEGACY_FILE = "Document it as non-significant; the notified body verifies it in surveillance."

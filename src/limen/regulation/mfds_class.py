@@ -104,7 +104,7 @@ class _Mfds:
             p.by("harm", "a failure may kill" if f.harm == "death" else "a failure harms nobody")
         grade = adjusted(main.grade, f.harm or "injury")
         p.by("code", "the maker builds the code")
-        p.by("route", f"grade {grade}")
+        p.by("route", f"its grade, {grade}, decides the route")
         p.by(
             "matrix",
             f"a {main.situation} state, and {main.purpose} ({_KOREAN[main.purpose]})",

@@ -5,6 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 _SAID: dict[str, dict[Any, str]] = {
+    "finding": {
+        "cancer": "it is about cancer",
+        "fracture": "it is about fractures",
+        "diabetic-retinopathy": "it is about diabetic retinopathy",
+        "coronary-flow": "it is about coronary flow",
+        "gi-lesion": "it is about lesions of stomach or bowel",
+        "other-disease": "it is about no disease that has rules of its own",
+        "none": "it is about no disease",
+    },
     "autonomy": {
         "assistive": "a professional looks at every case",
         "autonomous": "it acts without a professional",
@@ -73,7 +82,7 @@ _SAID: dict[str, dict[Any, str]] = {
 def said(fact: str, value: Any) -> str:
     """A fact in words."""
     if fact == "outputs":
-        return "outputs " + (", ".join(sorted(value)) or "nothing")
+        return "what it shows or sends is " + (" and ".join(sorted(value)) or "nothing")
     if fact == "situation":
         return f"the situation is {value}"
     words = _SAID.get(fact, {}).get(value)

@@ -112,8 +112,9 @@ RULES = (
         "892.2060",
         date(2020, 1, 22),
         "21 CFR 892.2060 (85 FR 3542)",
-        "CADx: aids in characterising lesions, already identified on the images, as suspicious "
-        "for cancer; the clinical user decides. Class II with special controls. Code POK.",
+        "Diagnosis aid (CADx): aids in characterising lesions, already identified on the images, "
+        "as suspicious for cancer; the clinical user decides. Class II with special controls. "
+        "Code POK.",
     ),
     _rule(
         "892.2060.other",
@@ -127,9 +128,9 @@ RULES = (
         "892.2070",
         date(2020, 1, 22),
         "21 CFR 892.2070 (85 FR 3548)",
-        "CADe: identifies, marks or otherwise directs attention to parts of an image that may "
-        "show abnormalities; not to replace review, not for triage, not to recommend a diagnosis. "
-        "Class II with special controls. Code MYN.",
+        "Detection aid (CADe): identifies, marks or otherwise directs attention to parts of an "
+        "image that may show abnormalities; not to replace review, not for triage, not to "
+        "recommend a diagnosis. Class II with special controls. Code MYN.",
     ),
     _rule(
         "cade.codes",
@@ -141,17 +142,17 @@ RULES = (
         "892.2080",
         date(2018, 2, 13),
         "21 CFR 892.2080 (85 FR 3544)",
-        "CADt: notifies listed clinicians or prioritises, in parallel to the standard of care; "
-        "does not mark or direct attention to a location and does not take cases from the queue. "
-        "Class II with special controls. Codes QAS, QFM.",
+        "Triage (CADt): notifies listed clinicians or prioritises, in parallel to the standard of "
+        "care; does not mark or direct attention to a location and does not take cases from the "
+        "queue. Class II with special controls. Codes QAS, QFM.",
     ),
     _rule(
         "892.2090",
         date(2018, 5, 24),
         "21 CFR 892.2090 (90 FR 24969, codified 2025-06-13)",
-        "CADe/x: aids in detection, localisation and characterisation of fracture, lesions or "
-        "other disease-specific findings; no replacement of the clinician's review. Class II with "
-        "special controls. Codes QDQ, QBS.",
+        "Detection and diagnosis aid (CADe/x): aids in detection, localisation and "
+        "characterisation of fracture, lesions or other disease-specific findings; no replacement "
+        "of the clinician's review. Class II with special controls. Codes QDQ, QBS.",
     ),
     _rule(
         "892.2090.fracture",

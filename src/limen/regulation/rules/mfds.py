@@ -213,25 +213,29 @@ RULES = (
         "change.2",
         _RULE,
         "Enforcement Rule Art 23(1)2-c item 2; Notice 2025-25 Art 7(3)",
-        "Change of what is analysed or of the analysis method (algorithm): the same.",
+        "Change of what is analysed or of the analysis method (algorithm): change "
+        "approval, certification or notification.",
     ),
     _rule(
         "change.3",
         _RULE,
         "Enforcement Rule Art 23(1)2-c item 3",
-        "Change of the development language or the operating environment: the same.",
+        "Change of the development language or the operating environment: change "
+        "approval, certification or notification.",
     ),
     _rule(
         "change.4",
         _RULE,
         "Enforcement Rule Art 23(1)2-c item 4",
-        "Change of communication functions that affects security: the same.",
+        "Change of communication functions that affects security: change "
+        "approval, certification or notification.",
     ),
     _rule(
         "change.5",
         _RULE,
         "Enforcement Rule Art 23(1)2-c item 5; Notice 2025-25 Art 7(3)",
-        "Change of use or of the user interface that needs a summative evaluation: the same.",
+        "Change of use or of the user interface that needs a summative evaluation: change "
+        "approval, certification or notification.",
     ),
     _rule(
         "licence",
