@@ -23,6 +23,8 @@ SCRIPTS = (
     "physics_oct.py",
     "physics_ct.py",
     "ct_readings.py",
+    "explain.py",
+    "guard.py",
 )
 
 

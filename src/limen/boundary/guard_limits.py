@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from limen.boundary.guard_calibration import Limit
-from limen.boundary.paths import plan_paths
-from limen.boundary.result import Boundary, Certificate, Margin, SearchAxis
+from limen.boundary.result import Boundary, Certificate, SearchAxis
 
 _INSIDE_FITTED, _INSIDE_TRIED = (0.5, 1.0), (0.8,)
 _BEYOND_FITTED, _BEYOND_TRIED = (0.2, 0.55, 1.0), (0.35, 0.8)
@@ -32,9 +31,10 @@ def limits_of(boundary: Boundary, certificate: Certificate) -> tuple[list[Limit]
     limits: list[Limit] = []
     notes: list[str] = []
     certified = certificate.answer == "certified"
-    suggested = _suggested(boundary, certificate)
     for axis in boundary.axes:
-        reached = certificate.limit(axis.name) if certified else suggested[axis.name]
+        reached = (
+            certificate.limit(axis.name) if certified else _suggested(boundary, certificate, axis)
+        )
         value = axis.nominal if reached is None else reached
         if axis.position(value) >= 1 - 1e-9:
             notes.append(
@@ -48,11 +48,19 @@ def limits_of(boundary: Boundary, certificate: Certificate) -> tuple[list[Limit]
     return limits, notes
 
 
-def _suggested(boundary: Boundary, certificate: Certificate) -> Mapping[str, float]:
-    margins: Sequence[Margin] = [m for m in boundary.margins if m.origin == certificate.origin]
-    paths = plan_paths(boundary.axes, margins, (), tolerated=certificate.failure_rate, steps=2)
-    # a path's last step lies one beyond what exploration patients reach
-    return {a.name: paths[a.name][-2][a.name] for a in boundary.axes}
+def _suggested(boundary: Boundary, certificate: Certificate, axis: SearchAxis) -> float:
+    """The value that all but the tolerated share of passing exploration cases reach.
+
+    No farther than nine tenths of the searched range, and half of it where nothing is known.
+    """
+    reached = sorted(
+        at
+        for m in boundary.margins
+        if m.axis == axis.name and m.origin == certificate.origin and m.kind != "fails at nominal"
+        and (at := m.position(axis)) is not None
+    )  # fmt: skip
+    position = reached[int(certificate.failure_rate * len(reached))] if reached else 0.5
+    return axis.value(min(position, 0.9))
 
 
 def calibration_levels(limit: Limit) -> tuple[list[float], list[float]]:
