@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from limen.evidence.record import Record
     from limen.evidence.verify import Verification
+    from limen.pipeline.recompute import Recomputed
 
 _SHOWN = 20
 PASSPHRASE = "LIMEN_PASSPHRASE"
@@ -63,6 +64,10 @@ def verify(
         Path | None,
         typer.Option(help="A checkpoint kept elsewhere, which the ledger has to continue."),
     ] = None,
+    recompute: Annotated[
+        bool,
+        typer.Option("--recompute", help="Also compute each number of the report again."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Check the whole ledger, every stored file and every signature; offline, from the bytes up.
@@ -79,12 +84,35 @@ def verify(
     kept = None if checkpoint is None else checkpoint.read_text(encoding="utf-8")
     with opened(_state_folder(folder)) as state:
         found = check(state, key=trusted, quality=publics, checkpoint=kept)
+        again = _recompute(state) if recompute else None
     if as_json:
-        json_out(found.as_dict())
+        told = found.as_dict()
+        json_out(told if again is None else {**told, "recomputed": again.as_dict()})
     else:
         _verification_out(found)
-    if not found.clean:
+        if again is not None:
+            _recomputed_out(again)
+    if not found.clean or (again is not None and not again.agrees):
         raise typer.Exit(1)
+
+
+def _recompute(state: Path) -> Recomputed:
+    from limen.pipeline.recompute import recompute
+
+    return recompute(state)
+
+
+def _recomputed_out(again: Recomputed) -> None:
+    for note in again.notes:
+        typer.echo(f"  note: {note}")
+    typer.echo(
+        f"{again.numbers} numbers of {again.reports} report(s) computed again from the "
+        "measurements of each case."
+    )
+    for place in again.differ[:_SHOWN]:
+        typer.echo(f"  {place}")
+    if again.agrees:
+        typer.echo("The report follows from them.")
 
 
 def sign(

@@ -34,9 +34,10 @@ objects/           contents by their SHA-256: results, rosters, signatures
 Get two things from elsewhere, not from here: the ledger's key, and the public key of the team's
 quality member. Then:
 
-    limen verify THIS --key LEDGER_KEY --quality QUALITY_KEY
+    limen verify THIS --key LEDGER_KEY --quality QUALITY_KEY --recompute
 
-Nothing is fetched, and nothing here is run.
+The last computes every verdict, figure and interval of the report again, from the measurements of
+each case. Nothing is fetched, and nothing here is run.
 """
 _DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip file can state
 

@@ -27,6 +27,7 @@ from limen.pipeline.graph import (
 )
 from limen.pipeline.registration import Registration, make_latest, planned_sums, planned_work
 from limen.pipeline.standing import approvals_not_in_force, place, set_standing
+from limen.pipeline.sums import judged_rows, summary_json, verdicts_json
 from limen.pipeline.tables import write_tables
 from limen.pipeline.work import CaseDone, CaseJob, run_cases
 
@@ -316,22 +317,16 @@ def _sum_up(
     product: Product, dataset: LoadedSet, items: Chains, register: Registration
 ) -> dict[str, Any]:
     """Verdicts of every measured case of a set, and their summary."""
-    from limen.measures import CaseRow, Measurement, judge, summarise
-
     store, declaration = product.store, product.declaration
     chains = items[dataset.name]
     listing, inputs = verdicts_inputs(product, dataset, chains)
     found = look_up(store, "verdicts", dataset.name, inputs)
+    rows = None
     if found.state is not State.fresh:
         register(planned_sums(dataset.name, inputs))
-    rows = []
-    for entry in listing:
-        measurement = Measurement.from_dict(store.get_json(entry["measurement"]))
-        verdict = judge(measurement, declaration.criteria, declaration.task)
-        rows.append(CaseRow(entry["case"], entry["patient"], verdict, measurement))
-    if found.state is not State.fresh:
+        rows = judged_rows(declaration, listing, store.get_json)
         store.put_json(listing)
-        verdicts = store.put_json({r.case: r.verdict.as_dict() for r in rows})
+        verdicts = store.put_json(verdicts_json(rows))
         add_record(product, "verdicts", dataset.name, inputs, verdicts, dataset.origin)
     else:
         assert found.record is not None
@@ -342,15 +337,14 @@ def _sum_up(
     item = look_up(store, "summary", dataset.name, chosen)
     if item.state is State.fresh and item.record is not None:
         register.found_fresh(item)
-        summary: dict[str, Any] = store.get_json(item.record.result)
-        return summary
+        known: dict[str, Any] = store.get_json(item.record.result)
+        return known
     register([Planned("summary", dataset.name, METHODS["summary"], chosen)])
     missing = not_evaluated(product, dataset, chains)
     store.put_json(missing)
     attributes = {c.id: c.attributes for c in dataset.cases}
-    summary = summarise(
-        rows, missing, declaration.risk, declaration.task, attributes=attributes
-    ).as_dict()
+    rows = rows or judged_rows(declaration, listing, store.get_json)
+    summary = summary_json(declaration, rows, missing, attributes)
     add_record(product, "summary", dataset.name, chosen, store.put_json(summary), dataset.origin)
     return summary
 

@@ -41,6 +41,7 @@ METHODS = {
     "guard": "boundary.guard/1",
     "explanation": "boundary.explain/1",
     "report": "reports.report/3",
+    "report-content": "reports.content/1",
 }
 """Version of the method behind each kind. Raised whenever the method's results may change."""
 

@@ -21,6 +21,7 @@ from limen.pipeline.graph import (
     summary_inputs,
     verdicts_inputs,
 )
+from limen.pipeline.recompute import keep_content
 from limen.pipeline.registration import make_latest
 
 if TYPE_CHECKING:
@@ -88,8 +89,11 @@ def write_report(product: Product) -> Path:
             if not path.exists() or path.read_bytes() != html:
                 write_atomically(path, html)
             return path
-        html = render(_gather(product, datasets)).encode()
-        add_record(product, "report", name, inputs, product.store.put(html), None)
+        given = _gather(product, datasets)
+        html = render(given).encode()
+        result = product.store.put(html)
+        keep_content(product, given, result)
+        add_record(product, "report", name, inputs, result, None)
         write_atomically(path, html)
     return path
 
