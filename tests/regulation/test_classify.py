@@ -174,12 +174,16 @@ def test_what_was_not_stated_is_told():
 
 
 def test_marks_of_weak_sources_are_shown():
-    fundus = {
-        "situation": "non-serious",
-        "outputs": ["diagnosis"],
-        "finding": "diabetic-retinopathy",
+    forecast = {
+        "situation": "serious",
+        "outputs": ["prognosis"],
+        "finding": "cancer",
+        "modality": "MG",
+        "anatomy": "breast",
+        "statement": "Five-year risk of breast cancer from a screening mammogram.",
     }
-    answer = classify(read_facts(fundus), "fda", ON)
+    answer = classify(read_facts(forecast), "fda", ON)
+    assert answer.category == "21 CFR 892.8500"
     assert answer.confidence == "secondary"
     assert "[S]" in answer.words()
     assert "not legal advice" in NOTICE

@@ -178,10 +178,9 @@ RULES = (
     _rule(
         "886.1100",
         date(2018, 4, 11),
-        "21 CFR 886.1100, De Novo DEN180001 (2018-04-11), code PIB",
+        "21 CFR 886.1100, final order 87 FR 3203 (2022-01-21, applicable 2018-04-11), code PIB",
         "Detects diabetic retinopathy on retinal images without a specialist's reading. Class II "
         "with special controls.",
-        "secondary",
     ),
     _rule(
         "886.1570",
@@ -216,10 +215,9 @@ RULES = (
     ),
     _rule(
         "870.1415",
-        date(2016, 8, 24),  # the earliest clearance that was seen
-        "21 CFR 870.1415, code PJA (K161772, K190925, K213857)",
+        date(2014, 11, 26),
+        "21 CFR 870.1415, final order 80 FR 63671 (2015-10-21, applicable 2014-11-26), code PJA",
         "Simulates coronary flow, pressure or resistance from images. Class II.",
-        "secondary",
     ),
     _rule(
         "876.1520",
@@ -291,9 +289,9 @@ RULES = (
     _rule(
         "cyber",
         date(2023, 3, 29),
-        "FD&C Act 524B, 21 USC 360n-2",
-        "A cyber device needs a plan for vulnerabilities and a software bill of materials.",
-        "memory",
+        "FD&C Act 524B, 21 USC 360n-2 (in force 90 days after 2022-12-29)",
+        "A device with software that can reach the internet needs a plan for vulnerabilities, "
+        "updates for them and a software bill of materials.",
     ),
     _rule(
         "qmsr",
