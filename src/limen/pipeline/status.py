@@ -104,6 +104,8 @@ class Status:
 
 def status(product: Product) -> Status:
     """Look at every piece of evidence a product should have. Nothing is computed."""
+    from limen.pipeline.certify import boundary_items
+
     store = product.store
     graph = CaseGraph(product)
     chains = current_items(product, graph)
@@ -148,6 +150,7 @@ def status(product: Product) -> Status:
             )
         result.items.append(summary)
         tops.append(summary)
+    result.items += boundary_items(product, graph)
     result.items.append(_report(product, name, tops))
     return result
 
