@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from limen.boundary import (
     Boundary,
@@ -18,14 +18,17 @@ from limen.boundary.certify import certify as certify_paths
 from limen.boundary.paths import plan_paths
 from limen.evidence import Record, digest_json
 from limen.evidence.runs import Planned, end_run, register_run
+from limen.pipeline.errors import CannotDegrade, NotEnoughPatients, NothingEvaluated
 from limen.pipeline.evaluate import Progress, Silent
-from limen.pipeline.graph import METHODS, CaseGraph, look_up
+from limen.pipeline.graph import METHODS, CaseGraph, Item, look_up, waiting
 from limen.pipeline.registration import make_latest
+from limen.pipeline.sides import Sides
 from limen.pipeline.stress import (
     FULL,
     Effort,
     Stress,
     Trying,
+    ground_of,
     listing,
     patients_by_set,
     searched,
@@ -61,17 +64,7 @@ def certify(
         graph = CaseGraph(product)
         found = searched(product, graph, effort, n, shown)
         name = product.declaration.product.name
-        inputs = {
-            **graph.model_identity,
-            "stress": found.digest,
-            "certification": digest_json([listing(found.sides.certification), found.sides.lost]),
-            "case attributes": digest_json(
-                {n: dict(s.case.attributes) for n, s in found.sides.certification.items()}
-            ),
-            "criteria": product.declared_digest("criteria"),
-            "task": product.declared_digest("task"),
-            "risk": product.declared_digest("risk"),
-        }
+        inputs = _inputs(product, graph, found.digest, found.sides)
         item = look_up(product.store, "boundary", name, inputs)
         if item.record is not None:
             make_latest(product.store, item)
@@ -81,7 +74,7 @@ def certify(
         told = Trying(shown, dict.fromkeys(found.sides.certification, 1))
         trials = Trials(product, graph, n, told)
         boundary = _boundary(product, found, trials, effort)
-        product.store.put_json(listing(found.sides.certification))
+        product.store.put_json(_certifying(found.sides))
         digest = product.store.put_json(boundary.as_dict())
         product.store.add(
             Record(
@@ -92,6 +85,40 @@ def certify(
         answers = {c.origin: c.answer for c in boundary.certificates}
         end_run(product.store, run, {"evaluations": trials.made, "answers": answers})
         return boundary
+
+
+def boundary_items(product: Product, graph: CaseGraph) -> list[Item]:
+    """Search and boundary as ``limen status`` shows them; none where there can be none."""
+    name, store = product.declaration.product.name, product.store
+    last = store.latest("stress", name)
+    effort = FULL if last is None else Effort(**store.get_json(last.result)["effort"])
+    try:
+        _, sides, inputs = ground_of(product, graph, effort)
+    except (CannotDegrade, NotEnoughPatients, NothingEvaluated):
+        return []
+    search = look_up(store, "stress", name, inputs)
+    if search.record is None:
+        return [search, waiting(store, "boundary", name, search)]
+    certified = _inputs(product, graph, search.record.result, sides)
+    return [search, look_up(store, "boundary", name, certified)]
+
+
+def _inputs(product: Product, graph: CaseGraph, search: str, sides: Sides) -> dict[str, str]:
+    return {
+        **graph.model_identity,
+        "stress": search,
+        "certification": digest_json(_certifying(sides)),
+        "case attributes": digest_json(
+            {n: dict(s.case.attributes) for n, s in sides.certification.items()}
+        ),
+        "criteria": product.declared_digest("criteria"),
+        "task": product.declared_digest("task"),
+        "risk": product.declared_digest("risk"),
+    }
+
+
+def _certifying(sides: Sides) -> dict[str, Any]:
+    return {"cases": listing(sides.certification), "lost": list(sides.lost)}
 
 
 def _boundary(product: Product, found: Stress, trials: Trials, effort: Effort) -> Boundary:

@@ -137,19 +137,8 @@ def searched(
     product: Product, graph: CaseGraph, effort: Effort, workers: int, shown: Progress
 ) -> Stress:
     """The same inside ``store.writing()``."""
-    axes = _axes(product, effort)
-    subjects = subjects_of(product, graph)
-    _require_evaluated(product, subjects)
-    sides = divide(product, subjects, _leaking(product, graph))
+    axes, sides, inputs = ground_of(product, graph, effort)
     chosen, notes = _chosen(product, sides.exploration, effort)
-    inputs = {
-        **graph.model_identity,
-        "exploration": digest_json(listing(sides.exploration)),
-        "criteria": product.declared_digest("criteria"),
-        "task": product.declared_digest("task"),
-        "physics": digest_json([a.as_dict() for a in axes]),
-        "effort": digest_json(asdict(effort)),
-    }
     name = product.declaration.product.name
     item = look_up(product.store, "stress", name, inputs)
     if item.record is not None:
@@ -185,6 +174,28 @@ def searched(
     )
     end_run(product.store, run, {"evaluations": trials.made, "cases": len(chosen)})
     return Stress(record, digest, axes, sides, trials.made)
+
+
+def ground_of(
+    product: Product, graph: CaseGraph, effort: Effort
+) -> tuple[tuple[SearchAxis, ...], Sides, dict[str, str]]:
+    """What a search stands on: axes, sides, and the inputs of its record. Raises as `stress`."""
+    axes = _axes(product, effort)
+    subjects = subjects_of(product, graph)
+    _require_evaluated(product, subjects)
+    sides = divide(product, subjects, _leaking(product, graph))
+    return (
+        axes,
+        sides,
+        {
+            **graph.model_identity,
+            "exploration": digest_json(listing(sides.exploration)),
+            "criteria": product.declared_digest("criteria"),
+            "task": product.declared_digest("task"),
+            "physics": digest_json([a.as_dict() for a in axes]),
+            "effort": digest_json(asdict(effort)),
+        },
+    )
 
 
 def listing(subjects: Mapping[str, Subject]) -> list[dict[str, str]]:

@@ -17,7 +17,7 @@ from limen.errors import LimenError
 from limen.evidence import Outcome, Record, digest_json
 from limen.pipeline.degrade import METHOD as DEGRADE
 from limen.pipeline.degrade import degrade
-from limen.pipeline.errors import CannotDegrade, Unexpected, WorkerDied
+from limen.pipeline.errors import CannotDegrade, ChangedMeanwhile, Unexpected, WorkerDied
 from limen.pipeline.graph import METHODS, State
 from limen.pipeline.work import open_pool, opened_model
 
@@ -85,7 +85,7 @@ class Trials:
     ) -> None:
         from limen.measures import Wanted
 
-        self.product, self._told = product, told
+        self.product, self._graph, self._told = product, graph, told
         self._nominal = {n: a.from_ for n, a in product.declaration.physics.items()}
         self._workers = workers
         self._model_key = digest_json(graph.model_identity)
@@ -201,6 +201,12 @@ class Trials:
         )
 
     def _keep(self, subject: Subject, condition: Condition, result: dict[str, Any]) -> Trial:
+        if not self._graph.unmoved(subject.case, subject.sources):
+            raise ChangedMeanwhile(
+                "a file of the case or of the model changed while it was in work",
+                where=subject.name,
+                mend="let the files rest and run again",
+            )
         store = self.product.store
         again = result.get("again", False)
         self.product.store.add(
