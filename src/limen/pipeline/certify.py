@@ -20,7 +20,7 @@ from limen.evidence import Record, digest_json
 from limen.evidence.runs import Planned, end_run, register_run
 from limen.pipeline.errors import CannotDegrade, NotEnoughPatients, NothingEvaluated
 from limen.pipeline.evaluate import Progress, Silent
-from limen.pipeline.graph import METHODS, CaseGraph, Item, look_up, waiting
+from limen.pipeline.graph import METHODS, CaseGraph, Chains, Item, look_up, waiting
 from limen.pipeline.registration import make_latest
 from limen.pipeline.sides import Sides
 from limen.pipeline.stress import (
@@ -87,13 +87,13 @@ def certify(
         return boundary
 
 
-def boundary_items(product: Product, graph: CaseGraph) -> list[Item]:
+def boundary_items(product: Product, graph: CaseGraph, chains: Chains) -> list[Item]:
     """Search and boundary as ``limen status`` shows them; none where there can be none."""
     name, store = product.declaration.product.name, product.store
     last = store.latest("stress", name)
     effort = FULL if last is None else Effort(**store.get_json(last.result)["effort"])
     try:
-        _, sides, inputs = ground_of(product, graph, effort)
+        _, sides, inputs = ground_of(product, graph, effort, chains)
     except (CannotDegrade, NotEnoughPatients, NothingEvaluated):
         return []
     search = look_up(store, "stress", name, inputs)

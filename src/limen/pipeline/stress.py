@@ -15,7 +15,7 @@ from limen.evidence.runs import Planned, end_run, register_run
 from limen.pipeline.degrade import searched_axes
 from limen.pipeline.errors import CannotDegrade, NothingEvaluated
 from limen.pipeline.evaluate import Progress, Silent, leakage_inputs
-from limen.pipeline.graph import METHODS, CaseGraph, current_items, look_up
+from limen.pipeline.graph import METHODS, CaseGraph, Chains, current_items, look_up
 from limen.pipeline.registration import make_latest
 from limen.pipeline.sides import Sides, divide
 from limen.pipeline.trials import Subject, Trials, as_acquired, subjects_of
@@ -177,13 +177,14 @@ def searched(
 
 
 def ground_of(
-    product: Product, graph: CaseGraph, effort: Effort
+    product: Product, graph: CaseGraph, effort: Effort, chains: Chains | None = None
 ) -> tuple[tuple[SearchAxis, ...], Sides, dict[str, str]]:
     """What a search stands on: axes, sides, and the inputs of its record. Raises as `stress`."""
     axes = _axes(product, effort)
-    subjects = subjects_of(product, graph)
+    chains = chains or current_items(product, graph)
+    subjects = subjects_of(product, graph, chains)
     _require_evaluated(product, subjects)
-    sides = divide(product, subjects, _leaking(product, graph))
+    sides = divide(product, subjects, _leaking(product, chains))
     return (
         axes,
         sides,
@@ -253,9 +254,9 @@ def _require_evaluated(product: Product, subjects: Mapping[str, Subject]) -> Non
         )
 
 
-def _leaking(product: Product, graph: CaseGraph) -> list[str]:
+def _leaking(product: Product, chains: Chains) -> list[str]:
     name = product.declaration.product.name
-    inputs = leakage_inputs(product, current_items(product, graph))[1]
+    inputs = leakage_inputs(product, chains)[1]
     item = look_up(product.store, "leakage", name, inputs)
     leaks = product.store.get_json(item.record.result) if item.record is not None else []
     return [leak[side] for leak in leaks for side in ("case_a", "case_b")]

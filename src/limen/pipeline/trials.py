@@ -18,7 +18,7 @@ from limen.evidence import Outcome, Record, digest_json
 from limen.pipeline.degrade import METHOD as DEGRADE
 from limen.pipeline.degrade import degrade
 from limen.pipeline.errors import CannotDegrade, ChangedMeanwhile, Unexpected, WorkerDied
-from limen.pipeline.graph import METHODS, State
+from limen.pipeline.graph import METHODS, Chains, current_items, measured_item
 from limen.pipeline.work import open_pool, opened_model
 
 if TYPE_CHECKING:
@@ -384,18 +384,20 @@ class _Workers:
         return self._pool
 
 
-def subjects_of(product: Product, graph: CaseGraph) -> dict[str, Subject]:
-    """Every validation case that has a reference, by ``DATASET/CASE``."""
+def subjects_of(
+    product: Product, graph: CaseGraph, chains: Chains | None = None
+) -> dict[str, Subject]:
+    """Every validation case that was found whole, by ``DATASET/CASE``.
+
+    ``chains`` are those of `current_items`, where they were looked up already.
+    """
     found = {}
+    chains = chains or current_items(product, graph)
     for dataset in product.sets.values():
         if not dataset.is_validation or dataset.left_out is not None:
             continue
         for case in dataset.cases:
-            sources = graph.sources(case)
-            chain = graph.items(dataset, case, sources)
-            measured = next(
-                (i for i in chain if i.kind == "measurement" and i.state is State.fresh), None
-            )
             name = f"{dataset.name}/{case.id}"
-            found[name] = Subject(name, case, dataset, sources, measured)
+            measured = measured_item(chains[dataset.name][case.id])
+            found[name] = Subject(name, case, dataset, graph.sources(case), measured)
     return found
