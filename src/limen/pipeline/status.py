@@ -150,7 +150,7 @@ def status(product: Product) -> Status:
             )
         result.items.append(summary)
         tops.append(summary)
-    result.items += boundary_items(product, graph)
+    result.items += boundary_items(product, graph, chains)
     result.items.append(_report(product, name, tops))
     return result
 
