@@ -9,6 +9,7 @@ from limen.boundary.result import Boundary, Certificate, SearchAxis
 
 _INSIDE_FITTED, _INSIDE_TRIED = (0.5, 1.0), (0.8,)
 _BEYOND_FITTED, _BEYOND_TRIED = (0.2, 0.55, 1.0), (0.35, 0.8)
+_FEW = {"inside": (1.0,), "beyond": (0.2, 1.0), "tried": (0.5,)}
 
 
 def guarded_certificate(boundary: Boundary) -> Certificate | None:
@@ -63,13 +64,16 @@ def _suggested(boundary: Boundary, certificate: Certificate, axis: SearchAxis) -
     return axis.value(min(position, 0.9))
 
 
-def calibration_levels(limit: Limit) -> tuple[list[float], list[float]]:
-    """Conditions to fit a guard with, and others to try it at: on both sides of the limit."""
+def calibration_levels(limit: Limit, few: bool = False) -> tuple[list[float], list[float]]:
+    """Conditions to fit a guard with, and others to try it at: on both sides of the limit.
+
+    ``few`` takes five of them instead of eight, for a quick profile.
+    """
     axis, b = limit.axis, limit.position
-    fitted = [b * p for p in _INSIDE_FITTED if b > 0]
-    fitted += [b + (1 - b) * p for p in _BEYOND_FITTED]
+    fitted = [b * p for p in (_FEW["inside"] if few else _INSIDE_FITTED) if b > 0]
+    fitted += [b + (1 - b) * p for p in (_FEW["beyond"] if few else _BEYOND_FITTED)]
     tried = [b * p for p in _INSIDE_TRIED if b > 0]
-    tried += [b + (1 - b) * p for p in _BEYOND_TRIED]
+    tried += [b + (1 - b) * p for p in (_FEW["tried"] if few else _BEYOND_TRIED)]
     known = _values(axis, fitted)
     known = sorted({*known, *([limit.value] if b > 0 else [])}, key=axis.position)
     return known, [v for v in _values(axis, tried) if v not in known]

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 QUICK_PATIENTS = 20
 """Patients of a guard in the quick profile."""
+Levels = Mapping[str, tuple[list[float], list[float]]]
+"""By axis: conditions that a guard is fitted with, and those that it is tried at."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ def calibrate_guard(
     ----------
     product : Product
     patients : int, optional
-        At most so many are looked at; default all validation patients of the origin.
+        At most so many are looked at, at fewer conditions; default all validation patients of
+        the origin.
     workers : int, optional
     progress : Progress, optional
 
@@ -75,7 +78,9 @@ def calibrate_guard(
         limits, notes = limits_of(boundary, certificate)
         graph = CaseGraph(product)
         subjects = _subjects(product, graph, certificate, patients)
-        seen = _look(product, subjects, limits, workers or os.cpu_count() or 1, shown)
+        few = patients is not None
+        levels = {limit.axis.name: calibration_levels(limit, few) for limit in limits}
+        seen = _look(product, subjects, levels, workers or os.cpu_count() or 1, shown)
         _require_enough(product, subjects, seen)
         inputs = {
             "boundary": digest,
@@ -94,7 +99,8 @@ def calibrate_guard(
         run = register_run(
             product.store, "guard", [Planned("guard", name, METHODS["guard"], inputs)]
         )
-        guard = _fit(product, boundary, certificate, limits, notes, subjects, seen)
+        shown_to_it = _shown(product, levels, subjects, seen)
+        guard = _fit(product, boundary, certificate, limits, notes, shown_to_it)
         kept = product.store.put_json(guard.as_dict())
         product.store.add(
             Record(
@@ -161,16 +167,13 @@ def _require_enough(
 def _look(
     product: Product,
     subjects: Mapping[str, Subject],
-    limits: Sequence[Limit],
+    levels: Levels,
     workers: int,
     shown: Progress,
 ) -> dict[str, Record]:
     """What is seen of each case, as evidence; cases that cannot be degraded are left out."""
     conditions = tuple(
-        (limit.axis.name, value)
-        for limit in limits
-        for values in calibration_levels(limit)
-        for value in values
+        (axis, value) for axis, both in levels.items() for values in both for value in values
     )
     nominal = {n: a.from_ for n, a in product.declaration.physics.items()}
     found: dict[str, Record] = {}
@@ -296,14 +299,13 @@ def _fit(
     certificate: Certificate,
     limits: Sequence[Limit],
     notes: Sequence[str],
-    subjects: Mapping[str, Subject],
-    seen: Mapping[str, Record],
+    shown: tuple[list[Shown], list[Shown], list[list[float]]],
 ) -> Guard:
     from limen.boundary.guard_fit import fit_parts
     from limen.boundary.guard_rates import measure_rates
     from limen.boundary.words import certificate_in_words
 
-    fitted, tried, grids = _shown(product, limits, subjects, seen)
+    fitted, tried, grids = shown
     use = product.declaration.product.intended_use
 
     def guard(parts: Parts, rates: Mapping[str, Any], certified: bool) -> Guard:
@@ -331,15 +333,16 @@ def _fit(
 
 def _shown(
     product: Product,
-    limits: Sequence[Limit],
+    levels: Levels,
     subjects: Mapping[str, Subject],
     seen: Mapping[str, Record],
 ) -> tuple[list[Shown], list[Shown], list[list[float]]]:
+    """Images to fit with, images only to judge, and the grid of each case in mm."""
     import numpy as np
 
     from limen.boundary.guard_features import GRID, SLICES_SEEN, Seen
 
-    to_fit = {(n.axis.name, v) for n in limits for v in calibration_levels(n)[0]}
+    to_fit = {(axis, value) for axis, (fitted_at, _) in levels.items() for value in fitted_at}
     fitted: list[Shown] = []
     tried: list[Shown] = []
     grids: list[list[float]] = []
