@@ -63,6 +63,8 @@ def report_inputs(product: Product) -> dict[str, str]:
         inputs[f"pictures {dataset.name}"] = digest_json([p.result for p in pictures if p])
     found = store.latest("leakage", product.declaration.product.name)
     inputs["leakage"] = found.result if found else ""
+    bounded = store.latest("boundary", product.declaration.product.name) is not None
+    inputs["is bounded"] = digest_json(bounded)
     return inputs
 
 
@@ -264,12 +266,13 @@ def _missing(product: Product) -> list[Any]:
                     f"limen examples fetch {product.declaration.product.name}",
                 )
             )
-    if product.declaration.physics:
+    name = product.declaration.product.name
+    if product.declaration.physics and product.store.latest("boundary", name) is None:
         axes = ", ".join(product.declaration.physics)
         found.append(
             MissingEvidence(
                 f"The boundary: how far the acquisition may degrade ({axes}) before trust ends",
-                "a later version of Limen (stress, certify)",
+                f"limen certify {product.folder.name}",
             )
         )
     found += [
