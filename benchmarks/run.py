@@ -23,6 +23,7 @@ SCRIPTS = (
     "physics_oct.py",
     "physics_ct.py",
     "ct_readings.py",
+    "boundary.py",
     "explain.py",
     "guard.py",
 )
