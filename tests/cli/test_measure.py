@@ -34,7 +34,7 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
 def run(*arguments) -> str:
     done = CliRunner().invoke(build(), ["measure", *map(str, arguments)])
     assert done.exit_code == 0, done.output
-    return done.output
+    return done.stdout
 
 
 def test_json_and_csv_say_what_python_says(files):
@@ -72,3 +72,66 @@ def test_what_cannot_be_measured_ends_in_one_message(files, arguments, words):
     assert (done.returncode, done.stdout) == (2, "")
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_lesions_are_told_by_place(files):
+    told = json.loads(run(*files, "--lesions", "--label", "one=1", "--json"))
+    (row,) = told["labels"]
+    assert (row["lesions_present"], row["lesions_found"], row["false_marks"]) == (1, 1, 0)
+    (of_label,) = told["lesions"]
+    assert of_label["lesions"]["reference"][0]["matched"] == 1
+    shown = run(files[0], files[1], "--lesions", "--match-within", "0.5", "--label", "one=1")
+    assert "one: missed, " in shown
+    assert "one: false mark, " in shown
+    assert "mm LPS" in shown
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    sides = tmp_path / "preds", tmp_path / "refs"
+    for side, shift in zip(sides, (1, 0), strict=True):
+        side.mkdir()
+        for n in range(12):
+            values = np.zeros((12, 10, 8), np.uint8)
+            here = shift if n % 3 else 0
+            values[2 + here : 6 + here, 2:6, 2:6] = 0 if n == 4 and shift else 1
+            nib.save(nib.Nifti1Image(values, np.eye(4)), side / f"case-{n}.nii.gz")
+    return sides
+
+
+def test_folders_stream_each_case_and_sum_up(folders):
+    rows = list(csv.DictReader(io.StringIO(run(*folders, "--label", "x=1", "--csv"))))
+    by_case = {row["case"]: float(row["dice"]) for row in rows if row.get("case")}
+    assert len(by_case) == 12
+    assert (by_case["case-0"], by_case["case-4"], by_case["case-1"]) == (1.0, 0.0, 0.75)
+    told = json.loads(run(*folders, "--label", "x=1", "--json"))
+    assert {c["case"]: c["labels"][0]["dice"] for c in told["cases"]} == by_case
+    assert told["not_measured"] == {}
+    shown = run(*folders, "--label", "x=1", "--lesions")
+    assert f"{(4 + 7 * 0.75) / 12:.4g}" in shown
+    assert "worst cases by dice: case-4 (0.000)" in shown
+    assert "no mean hd95, mm, because it is undefined in 1 of 12 cases" in shown
+    assert "No intervals" in shown
+
+
+def test_missing_and_broken_cases_are_told_and_not_hidden(folders):
+    (folders[0] / "case-1.nii.gz").unlink()
+    (folders[0] / "case-2.nii.gz").write_bytes(b"no image")
+    done = CliRunner().invoke(build(), ["measure", *map(str, folders), "--label", "x=1"])
+    assert done.exit_code == 1
+    assert "no prediction: case-1" in done.output
+    assert "not measured: case-2" in done.output
+    assert "with the 2 not measured as 0" in done.output
+    done = CliRunner().invoke(build(), ["measure", *map(str, folders), "--json"])
+    assert done.exit_code == 1
+    told = json.loads(done.stdout)
+    assert list(told["not_measured"]) == ["case-2"]
+    assert told["without_prediction"] == ["case-1"]
+
+
+def test_workers_give_the_same_answer(folders, monkeypatch):
+    from limen.cli import measure_folder
+
+    alone = json.loads(run(*folders, "--label", "x=1", "--json", "-j", "1"))
+    monkeypatch.setattr(measure_folder, "_SMALL", 1)
+    assert json.loads(run(*folders, "--label", "x=1", "--json", "-j", "2")) == alone

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         UnknownFile,
     )
     from limen.measures.figure import Figure
+    from limen.measures.found_lesions import Detection, detection
     from limen.measures.image_quality import ReconstructionMeasures, reconstruction
     from limen.measures.intervals import (
         Interval,
@@ -131,6 +132,8 @@ _HOME = {
     "consensus": "readers",
     "reader_agreement": "readers",
     "staple": "readers",
+    "Detection": "found_lesions",
+    "detection": "found_lesions",
     "FrocFigures": "mark_intervals",
     "afroc_difference": "mark_intervals",
     "afroc_figure": "mark_intervals",
@@ -253,6 +256,7 @@ __all__ = [
     "CaseRow",
     "Classification",
     "CriterionResult",
+    "Detection",
     "FailureRatePlan",
     "Figure",
     "Froc",
@@ -316,6 +320,7 @@ __all__ = [
     "consensus",
     "decision_curve",
     "design_effect",
+    "detection",
     "dice",
     "find_lesions",
     "froc",

@@ -13,7 +13,15 @@ from numpy.typing import ArrayLike
 from limen.measures.errors import ShapeMismatch, UndeclaredValue
 from limen.measures.grid import Array, checked_affine, small_labels
 from limen.measures.label_pair import LabelPair
-from limen.measures.lesions import Kind, Lesion, Lesions, lesions_of, match_pairs, overlaps
+from limen.measures.lesions import (
+    Kind,
+    Lesion,
+    Lesions,
+    lesions_of,
+    match_pairs,
+    overlaps,
+    pairs_by_centroid,
+)
 from limen.measures.structures import LabelMeasures, boundary_ious, measure_structures
 from limen.product.declaration import Criterion, Task
 
@@ -215,9 +223,7 @@ def measure_case(
     if wanted.boundary_widths_mm:
         ious = boundary_ious(labels, pair, wanted.boundary_widths_mm)
         labels = tuple(replace(m, boundary_iou_at=at) for m, at in zip(labels, ious, strict=True))
-    if wanted.cldice:
-        labels = tuple(replace(m, stated_cldice=m.cldice) for m in labels)
-    labels = tuple(replace(m, masks=None) for m in labels)
+    labels = tuple(m.alone(cldice=wanted.cldice) for m in labels)
     own, regions = (
         labels[: len(labels) - len(task.regions)],
         labels[len(labels) - len(task.regions) :],
@@ -245,7 +251,7 @@ def _sides(pair: LabelPair, affine: Array, names: Mapping[int, str] | str, kind:
     """The lesions of reference and prediction, matched."""
     found = lesions_of(pair.prediction, pair.order, affine, names, "mask")
     true = lesions_of(pair.reference, pair.order, affine, names, kind)
-    return _matched(true, found)
+    return matched_lesions(true, found)
 
 
 def _united(pair: LabelPair, task: Task, members: Sequence[str]) -> LabelPair:
@@ -279,9 +285,16 @@ def _moved(lesion: LesionMeasures, own: int, other: int) -> LesionMeasures:
     )
 
 
-def _matched(true: Lesions, found: Lesions) -> _Sides:
+def matched_lesions(
+    true: Lesions, found: Lesions, min_iou: float = 0.0, max_centroid_mm: float | None = None
+) -> _Sides:
+    """The lesions of either side, each with what it met; rules of
+    :func:`limen.measures.match_lesions`."""
     touching = overlaps(true, found)
-    pairs = match_pairs(touching)
+    if max_centroid_mm is None:
+        pairs = match_pairs(touching, min_iou)
+    else:
+        pairs = pairs_by_centroid(true, found, touching, max_centroid_mm)
     return (
         _side(
             true,

@@ -33,8 +33,10 @@ def opened(
     labels: Any = None,
     image: str | Path | None = None,
 ) -> Opened:
-    """Both label maps as (I, J, K), the steps of their axes in mm (3, 3), whether they are 2-D,
-    and the names of the labels where a file has them; see :func:`limen.measures.segmentation`.
+    """Both label maps as (I, J, K), the affine of their grid, whether they are 2-D, and the names
+    of the labels where a file has them; see :func:`limen.measures.segmentation`.
+
+    Of arrays with a spacing alone the affine's origin is the centre of the first voxel.
     """
     from_files = [isinstance(x, (str, os.PathLike)) for x in (prediction, reference)]
     if all(from_files):
@@ -60,19 +62,19 @@ def opened(
             found=f"shape {p.shape} against {r.shape}",
             mend="bring the prediction onto the grid of the reference",
         )
-    axes_mm = _axes_mm(spacing_mm, affine_mm, p.ndim)
+    affine = _affine(spacing_mm, affine_mm, p.ndim)
     if p.ndim == 2:
-        return p[:, :, None], r[:, :, None], axes_mm, True, None
-    return p, r, axes_mm, False, None
+        return p[:, :, None], r[:, :, None], affine, True, None
+    return p, r, affine, False, None
 
 
-def _axes_mm(
+def _affine(
     spacing_mm: Sequence[float] | None, affine_mm: ArrayLike | None, dimensions: int
 ) -> Array:
     if affine_mm is not None:
         if spacing_mm is not None:
             raise BadAffine("both a spacing and an affine are given", mend="give one of them")
-        return checked_affine(affine_mm)[:3, :3]
+        return checked_affine(affine_mm)
     if spacing_mm is None:
         raise SpacingMissing(
             "the spacing of the voxels is missing",
@@ -85,7 +87,7 @@ def _axes_mm(
             found=str(tuple(np.ravel(spacing).tolist())),
             mend="give the distance of voxel centres in mm along each axis of the arrays",
         )
-    return np.diag(np.append(spacing, 1.0)[:3])
+    return np.diag([*np.append(spacing, 1.0)[:3], 1.0])
 
 
 def _read(prediction: Path, reference: Path, image: Path | None, labels: Any) -> Opened:
@@ -111,8 +113,7 @@ def _read(prediction: Path, reference: Path, image: Path | None, labels: Any) ->
 
         others = _not_asked_for(path, what, names or {})
         maps[what] = read_seg(path, geometry, names or {}, others, what).values
-    axes_mm = geometry.affine_lps_mm[:3, :3]
-    return maps["prediction"], maps["reference"], axes_mm, False, names
+    return maps["prediction"], maps["reference"], geometry.affine_lps_mm, False, names
 
 
 def _on_grid(volume: Volume, geometry: Geometry, what: str) -> Array:

@@ -249,8 +249,15 @@ def match_lesions(
     touching = overlaps(reference, prediction)
     if max_centroid_mm is None:
         return match_pairs(touching, min_iou)
+    return pairs_by_centroid(reference, prediction, touching, max_centroid_mm)
+
+
+def pairs_by_centroid(
+    reference: Lesions, prediction: Lesions, touching: Sequence[Pair], within_mm: float
+) -> tuple[Pair, ...]:
+    """Lesions matched by their centroids, with the overlap of each pair."""
     met = {(p.reference, p.prediction): p for p in touching}
-    near = match_centroids(reference.lesions, prediction.lesions, max_centroid_mm)
+    near = match_centroids(reference.lesions, prediction.lesions, within_mm)
     return tuple(met.get(pair) or Pair(*pair, 0, 0.0, 0.0) for pair in near)
 
 

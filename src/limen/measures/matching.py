@@ -48,12 +48,13 @@ def assign(candidates: Sequence[tuple[int, int]], quality: Sequence[float]) -> l
     list of int
         Places in ``candidates``, in order.
     """
+    sides = {r for r, _ in candidates}, {p for _, p in candidates}
+    if len(sides[0]) == len(sides[1]) == len(candidates):
+        return list(range(len(candidates)))  # nobody has a choice
     from scipy.optimize import linear_sum_assignment
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    if not candidates:
-        return []
     rows, row_of = np.unique([r for r, _ in candidates], return_inverse=True)
     columns, column_of = np.unique([p for _, p in candidates], return_inverse=True)
     # Lesions far from each other are matched apart, so a thousand of them make no large table.

@@ -154,11 +154,11 @@ def reader_agreement(
     maps = []
     names = None
     for other in [*references, *([] if prediction is None else [prediction])]:
-        m, _, axes_mm, flat, named = opened(other, references[0], spacing_mm, affine_mm, labels)
+        m, _, affine, flat, named = opened(other, references[0], spacing_mm, affine_mm, labels)
         maps.append(m)
         names = names or named
     small = [small_labels(m, "label map") for m in maps]
-    base = LabelPair.of(small[0], small[0], axes_mm, flat=flat)
+    base = LabelPair.of(small[0], small[0], affine[:3, :3], flat=flat)
     every = [base.with_order(m) for m in small]
     structures = structures_of(every, labels if labels is not None else names, maps)
     tolerances = {name: tolerances_of(nsd_tolerance_mm, name) for name in structures}

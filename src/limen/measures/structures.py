@@ -106,6 +106,12 @@ class LabelMeasures:
             return cldice_of_runs(*self.masks)
         return self.stated_cldice
 
+    def alone(self, *, cldice: bool = False) -> Self:
+        """The numbers without the masks they are of; clDice, which takes long, where it is asked
+        for."""
+        stated = self.cldice if cldice else self.stated_cldice
+        return replace(self, stated_cldice=stated, masks=None)
+
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON. clDice is in it where it was stated or asked for."""
         left_out = ("masks", "nsd_at", "boundary_iou_at", "stated_cldice")
@@ -190,9 +196,9 @@ def segmentation(
     from limen.measures.files import opened
 
     require_convention(convention)
-    p, r, axes_mm, flat, names = opened(prediction, reference, spacing_mm, affine_mm, labels, image)
-    pair = LabelPair.of(small_labels(p, "prediction"), small_labels(r, "reference"), axes_mm,
-                        flat=flat)  # fmt: skip
+    p, r, affine, flat, names = opened(prediction, reference, spacing_mm, affine_mm, labels, image)
+    pair = LabelPair.of(small_labels(p, "prediction"), small_labels(r, "reference"),
+                        affine[:3, :3], flat=flat)  # fmt: skip
     structures = structures_of(
         (pair.prediction, pair.reference), labels if labels is not None else names, (p, r)
     )
