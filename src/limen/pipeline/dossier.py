@@ -23,6 +23,7 @@ from limen.pipeline.errors import NotMadeYet
 from limen.pipeline.figures import summaries, supported, supported_figures
 from limen.pipeline.limits import product_limits
 from limen.pipeline.model import model_identity
+from limen.pipeline.redo import CASE_KINDS
 from limen.pipeline.regulatory import Regulatory, regulatory
 from limen.pipeline.requirements import evidence_states, keep_result
 from limen.reports.dossier.content import (
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from limen.regulation.wording import SupportedFigure
 
 METHOD = "reports.dossier/1"
-CASE_KINDS = ("case", "prediction", "measurement", "picture")
+_BY_CASE = (*CASE_KINDS, "trial", "seen")
 _BOOKKEEPING = ("objects", "run", "run-end", "roster", "signature")
 
 
@@ -223,7 +224,7 @@ def _history(product: Product) -> tuple[Change, ...]:
     last: dict[tuple[str, str], Record] = {}
     steps = []
     for record in product.store.history():
-        if record.kind in (*CASE_KINDS, *_BOOKKEEPING) or record.outcome is not Outcome.done:
+        if record.kind in (*_BY_CASE, *_BOOKKEEPING) or record.outcome is not Outcome.done:
             continue
         before = last.get((record.kind, record.subject))
         last[record.kind, record.subject] = record
@@ -262,9 +263,11 @@ def _index(product: Product, found: Status, every: tuple[Indexed, ...]) -> tuple
     current = {i.record.result for i in found.items if i.record is not None}
     of_cases: dict[tuple[str, str, str], list[Indexed]] = {}
     for entry in every:
-        if entry.kind in CASE_KINDS:
-            if entry.result in current:
-                key = (entry.kind, entry.subject.partition("/")[0], entry.method)
+        if entry.kind in _BY_CASE:
+            of_case = entry.kind in CASE_KINDS
+            if not of_case or entry.result in current:
+                of = entry.subject.partition("/")[0]
+                key = (entry.kind, of if of_case else f"{of}, all ever made", entry.method)
                 of_cases.setdefault(key, []).append(entry)
         elif entry.result in current or entry.kind not in ("summary", "verdicts", "leakage"):
             lines.append(entry)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from limen.pipeline.product import Product
 
 CASE_KINDS = ("case", "prediction", "measurement", "picture")
+BOUNDARY_KINDS = ("stress", "boundary")
+_BOUNDARY_RUN = (*BOUNDARY_KINDS, "trial", "seen", "guard", "explanation")
 BREAK_S = 600.0
 """Records further apart than this were not made in one run."""
 FEWEST = 3
@@ -83,12 +85,14 @@ class GraphRedo:
     @property
     def seconds(self) -> float | None:
         """All together; kinds of one case are made in one go, so the slowest of them counts."""
+        timed = [a for a in self.again if a.kind in (*CASE_KINDS, *BOUNDARY_KINDS)]
         by_set: dict[str, float] = {}
-        for each in self.again:
-            if each.kind in CASE_KINDS and each.seconds is not None:
-                by_set[each.of] = max(by_set.get(each.of, 0.0), each.seconds)
-        unknown = any(a.seconds is None for a in self.again if a.kind in CASE_KINDS)
-        return None if unknown else sum(by_set.values())
+        for each in timed:
+            if each.seconds is None:
+                return None
+            step = each.kind if each.kind in BOUNDARY_KINDS else each.of
+            by_set[step] = max(by_set.get(step, 0.0), each.seconds)
+        return sum(by_set.values())
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -103,6 +107,8 @@ class GraphRedo:
         total = self.seconds
         time = "the time is not known" if total is None else f"about {_span(total)} in all"
         time = "seconds in all" if total == 0 else time
+        if sum(a.kind in CASE_KINDS and a.seconds is not None for a in self.again) > 1:
+            time += ", since what belongs to one case is made in one go"
         n = sum(a.n for a in self.again)
         head = f"{n} pieces of evidence to be made again, {self.kept} hold; {time}:"
         return [head, *(a.words() for a in self.again)]
@@ -158,26 +164,52 @@ def redo_from_graph(old: Product, new: Product) -> GraphRedo:
         because = tuple(dict.fromkeys(b for i in items for b in i.because)) or ("never made",)
         seconds, pace = _time(history, kind, len(items))
         again.append(Again(kind, of, len(items), because, seconds, pace))
-    order = [*CASE_KINDS, "leakage", "verdicts", "summary"]
+    order = [*CASE_KINDS, "leakage", "verdicts", "summary", *BOUNDARY_KINDS]
     again.sort(key=lambda a: (order.index(a.kind) if a.kind in order else len(order), a.of))
     return GraphRedo(tuple(again), len(found.items) - len(found.stale))
 
 
 def _time(history: list[Record], kind: str, n: int) -> tuple[float | None, str]:
     """Wall time for ``n`` of a kind, and what it rests on."""
+    if kind in BOUNDARY_KINDS:
+        return _boundary_time(history, kind)
     if kind not in CASE_KINDS:
         return None, "seconds, not counted"
-    times = [datetime.fromisoformat(r.made_utc) for r in history if r.kind == kind and r.made_utc]
-    run: list[datetime] = []
-    for time in times:
-        if run and abs((time - run[-1]).total_seconds()) > BREAK_S:
-            run = []
-        run.append(time)
-    took = (run[-1] - run[0]).total_seconds() if run else 0.0
+    run = _last_run([r for r in history if r.kind == kind])
+    took = _between(run[0], run[-1]) if run else 0.0
     if len(run) < FEWEST or took <= 0:
         return None, "no run of it is known that a time could be taken from"
     seconds = n * took / (len(run) - 1)
     return seconds, f"the last run made {len(run)} in {_span(took)}"
+
+
+def _boundary_time(history: list[Record], kind: str) -> tuple[float | None, str]:
+    """As long as the last run's, which is split where its search ended."""
+    run = _last_run([r for r in history if r.kind in _BOUNDARY_RUN])
+    end = max((i for i, r in enumerate(run) if r.kind == "stress"), default=None)
+    part = [] if end is None else run[: end + 1] if kind == "stress" else run[end:]
+    tried = sum(r.kind == "trial" for r in part)
+    if tried < FEWEST:
+        return None, "no run of it is known that a time could be taken from"
+    return _between(part[0], part[-1]), f"the last run's, with {tried} trials of degraded cases"
+
+
+def _last_run(records: list[Record]) -> list[Record]:
+    """The last of the records that follow one another without a break."""
+    run: list[Record] = []
+    for record in records:
+        if not record.made_utc:
+            continue
+        if run and abs(_between(run[-1], record)) > BREAK_S:
+            run = []
+        run.append(record)
+    return run
+
+
+def _between(first: Record, last: Record) -> float:
+    """Seconds from one record to another."""
+    times = [datetime.fromisoformat(r.made_utc) for r in (first, last)]
+    return (times[1] - times[0]).total_seconds()
 
 
 def _span(seconds: float) -> str:
