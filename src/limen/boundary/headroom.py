@@ -257,7 +257,7 @@ def headroom(
 
 
 def _smallest_gain(rate: float, patients: int) -> float | None:
-    from limen.measures.planning import plan_gain_in_rate
+    from limen.measures.planning_gain import plan_gain_in_rate
 
     if rate <= 0:
         return None

@@ -230,7 +230,7 @@ def gain(
     Without --patients and --rate, both are those of the product's last evaluation. Exit status 1
     when the answer is no.
     """
-    from limen.measures.planning import plan_gain_in_mean, plan_gain_in_rate
+    from limen.measures.planning_gain import plan_gain_in_mean, plan_gain_in_rate
 
     if patients is None or (rate is None and sd is None):
         found, passed = _evaluated(folder, data)

@@ -68,14 +68,7 @@ if TYPE_CHECKING:
         marked_masks,
     )
     from limen.measures.matching import BoxPair, PointPair, match_boxes, match_points
-    from limen.measures.measurement import (
-        Agreement,
-        Linearity,
-        Repeatability,
-        agreement,
-        linearity,
-        repeatability,
-    )
+    from limen.measures.measurement import Agreement, Repeatability, agreement, repeatability
     from limen.measures.mrmc import (
         ReaderStudy,
         ReaderStudyDifference,
@@ -87,15 +80,9 @@ if TYPE_CHECKING:
     from limen.measures.operating_point import Classification, classification
     from limen.measures.overlap import dice, relative_volume_error, volume_error_ml, volume_ml
     from limen.measures.paired import MarginAnswer, PairedShares, against_margin, mcnemar
-    from limen.measures.planning import (
-        FailureRatePlan,
-        GainPlan,
-        design_effect,
-        plan_failure_rate,
-        plan_gain_in_mean,
-        plan_gain_in_rate,
-    )
+    from limen.measures.planning import FailureRatePlan, design_effect, plan_failure_rate
     from limen.measures.planning_auc import AucPlan, ReaderStudyPlan, plan_auc, plan_reader_study
+    from limen.measures.planning_gain import GainPlan, plan_gain_in_mean, plan_gain_in_rate
     from limen.measures.pointing import Localisation, centroid_mm, localisation, pointing_game
     from limen.measures.readers import (
         ReaderAgreement,
@@ -114,6 +101,7 @@ if TYPE_CHECKING:
         auc_difference,
         auc_difference_unpaired,
     )
+    from limen.measures.straight_line import Linearity, linearity
     from limen.measures.structures import LabelMeasures, segmentation
     from limen.measures.summary import Summary, summarise
     from limen.measures.verdict import CriterionResult, Verdict, judge
@@ -153,19 +141,19 @@ _HOME = {
     "plan_reader_study": "planning_auc",
     "plan_auc": "planning_auc",
     "design_effect": "planning",
-    "GainPlan": "planning",
+    "GainPlan": "planning_gain",
     "FailureRatePlan": "planning",
-    "plan_gain_in_mean": "planning",
-    "plan_gain_in_rate": "planning",
+    "plan_gain_in_mean": "planning_gain",
+    "plan_gain_in_rate": "planning_gain",
     "plan_failure_rate": "planning",
     "MarginAnswer": "paired",
     "against_margin": "paired",
     "PairedShares": "paired",
     "mcnemar": "paired",
-    "Linearity": "measurement",
+    "Linearity": "straight_line",
     "Repeatability": "measurement",
     "Agreement": "measurement",
-    "linearity": "measurement",
+    "linearity": "straight_line",
     "repeatability": "measurement",
     "agreement": "measurement",
     "mrmc_u_statistic": "mrmc_moments",

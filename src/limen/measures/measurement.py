@@ -80,34 +80,6 @@ class Repeatability:
         return asdict(self)
 
 
-@dataclass(frozen=True)
-class Linearity:
-    """Measured against reference.
-
-    Attributes
-    ----------
-    slope, intercept : Figure
-        Of the straight line; a slope other than 1 is a proportional bias.
-    curvature : Figure
-        Coefficient of the square in a parabola; linear when it is not told from 0 and is small
-        over the range.
-    r_squared : float
-        Of the straight line.
-    reference_range : tuple of float
-        The claim of linearity ends where the references end.
-    """
-
-    slope: Figure
-    intercept: Figure
-    curvature: Figure
-    r_squared: float | None
-    reference_range: tuple[float, float]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain JSON."""
-        return asdict(self)
-
-
 def agreement(
     measured: ArrayLike,
     reference: ArrayLike,
@@ -144,7 +116,7 @@ def agreement(
     CannotSay
         With fewer than two patients.
     """
-    found, true = _pair(measured, reference)
+    found, true = checked_measured(measured, reference)
     codes, n = numbered(patients, len(found))
     if n < 2:
         raise CannotSay(
@@ -244,74 +216,6 @@ def repeatability(
     return Repeatability(shown(within, unit), shown(twice * within, unit), *relative)
 
 
-def linearity(
-    measured: ArrayLike,
-    reference: ArrayLike,
-    patients: Sequence[Hashable] | Array,
-    *,
-    unit: str,
-    confidence: float = 0.95,
-) -> Linearity:
-    """Straight line and parabola of measured against reference, errors clustered by patient.
-
-    Least squares with sandwich errors and t with patients less one degrees of freedom.
-
-    Parameters
-    ----------
-    measured, reference : (N,) array
-        Of references without error, as on a phantom; an error in them flattens the slope.
-    patients : (N,)
-        Patients or phantom inserts: what is independent.
-    unit : str
-    confidence : float
-
-    Raises
-    ------
-    BadScores
-    CannotSay
-        With fewer than three different references.
-    """
-    found, true = _pair(measured, reference)
-    codes, n = numbered(patients, len(found))
-    if len(np.unique(true)) < 3:
-        raise CannotSay(
-            f"linearity cannot be said with n = {len(np.unique(true))} different references",
-            mend="measure three or more sizes, better five or more over the whole range",
-        )
-    # centred and scaled, so that the parabola is well conditioned; scaled back afterwards
-    middle, scale = float(true.mean()), float(np.ptp(true)) / 2
-    x = (true - middle) / scale
-    ones = np.ones_like(x)
-    line, line_cov = _least_squares(np.column_stack([ones, x]), found, codes, n)
-    bend, bend_cov = _least_squares(np.column_stack([ones, x, x**2]), found, codes, n)
-    at_zero = np.array([1.0, -middle / scale])
-
-    def shown(value: float, variance: float, shown_unit: str) -> Figure:
-        return figure(
-            value,
-            lambda: _t_interval(value, variance, n, confidence, _REGRESSION),
-            n=len(found),
-            n_patients=n,
-            confidence=confidence,
-            unit=shown_unit,
-        )
-
-    total = float(((found - found.mean()) ** 2).sum())
-    left = float(((found - np.column_stack([ones, x]) @ line) ** 2).sum())
-    return Linearity(
-        slope=shown(float(line[1] / scale), float(line_cov[1, 1] / scale**2), ""),
-        intercept=shown(float(at_zero @ line), float(at_zero @ line_cov @ at_zero), unit),
-        curvature=shown(
-            float(bend[2] / scale**2), float(bend_cov[2, 2] / scale**4), f"1/{unit}" if unit else ""
-        ),
-        r_squared=1 - left / total if total > 0 else None,
-        reference_range=(float(true.min()), float(true.max())),
-    )
-
-
-_REGRESSION = "least squares, errors clustered by patient, t"
-
-
 @dataclass(frozen=True)
 class _Spread:
     """Differences by patient: their mean, and the spread of a single one."""
@@ -354,7 +258,7 @@ class _Spread:
     def bias(self, confidence: float, unit: str) -> Figure:
         return figure(
             self.mean,
-            lambda: _t_interval(
+            lambda: t_interval(
                 self.mean, self.between / self.n, self.n, confidence, "t over patients"
             ),
             n=len(self.values),
@@ -366,7 +270,7 @@ class _Spread:
     def interval_of_limit(self, sign: int, confidence: float) -> Interval:
         from scipy.special import chdtri, nctdtrit, stdtrit
 
-        _require(self.n)
+        require_ten(self.n)
         tail, free = (1 - confidence) / 2, self.n - 1
         variance, share, inner_free = self.within
         if not inner_free:
@@ -400,7 +304,21 @@ class _Spread:
         return Interval(ends[0], ends[1], confidence, "recovery of variances (Zou 2013)")
 
 
-def _pair(measured: ArrayLike, reference: ArrayLike) -> tuple[Array, Array]:
+def _of_variance(value: float, free: int, n: int, confidence: float) -> Interval:
+    """Interval of a standard deviation, or of a multiple of one."""
+    from scipy.special import chdtri
+
+    require_ten(n)
+    tail = (1 - confidence) / 2
+    return Interval(
+        value * float(np.sqrt(free / chdtri(free, tail))),
+        value * float(np.sqrt(free / chdtri(free, 1 - tail))),
+        confidence,
+        "chi-square, exact for normal differences",
+    )
+
+
+def checked_measured(measured: ArrayLike, reference: ArrayLike) -> tuple[Array, Array]:
     found, true = (
         checked_scores(measured, "measured values"),
         checked_scores(reference, "references"),
@@ -414,38 +332,15 @@ def _pair(measured: ArrayLike, reference: ArrayLike) -> tuple[Array, Array]:
     return found, true
 
 
-def _t_interval(value: float, variance: float, n: int, confidence: float, method: str) -> Interval:
+def t_interval(value: float, variance: float, n: int, confidence: float, method: str) -> Interval:
     from scipy.special import stdtrit
 
-    _require(n)
+    require_ten(n)
     half = float(stdtrit(n - 1, (1 + confidence) / 2)) * float(np.sqrt(variance))
     return Interval(value - half, value + half, confidence, method)
 
 
-def _of_variance(value: float, free: int, n: int, confidence: float) -> Interval:
-    """Interval of a standard deviation, or of a multiple of one."""
-    from scipy.special import chdtri
-
-    _require(n)
-    tail = (1 - confidence) / 2
-    return Interval(
-        value * float(np.sqrt(free / chdtri(free, tail))),
-        value * float(np.sqrt(free / chdtri(free, 1 - tail))),
-        confidence,
-        "chi-square, exact for normal differences",
-    )
-
-
-def _least_squares(x: Array, y: Array, codes: Array, n: int) -> tuple[Array, Array]:
-    bread = np.linalg.pinv(x.T @ x)
-    beta = bread @ x.T @ y
-    scores = np.zeros((n, x.shape[1]))
-    np.add.at(scores, codes, x * (y - x @ beta)[:, None])
-    few = n / max(n - 1, 1) * (len(y) - 1) / max(len(y) - x.shape[1], 1)
-    return beta, few * (bread @ scores.T @ scores @ bread)
-
-
-def _require(n: int) -> None:
+def require_ten(n: int) -> None:
     if n < MIN_PATIENTS:
         raise CannotSay(
             f"an interval cannot be said with n = {n} patients; it needs {MIN_PATIENTS}"

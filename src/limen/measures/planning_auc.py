@@ -8,7 +8,8 @@ from typing import Any
 
 from limen.measures.errors import BadPlan
 from limen.measures.mrmc import VarianceComponents
-from limen.measures.planning import _between, _fewest, _percent, design_effect
+from limen.measures.planning import design_effect
+from limen.measures.planning_search import fewest, percent, require_between
 
 VAN_DYKE = VarianceComponents(
     reader=0.00153500,
@@ -129,11 +130,11 @@ def plan_auc(
     BadPlan
     """
     for name, value in (("the new AUC", auc), ("the old AUC", other_auc)):
-        _between(name, value, 0.5, 1)
-    _between("the share of positives", positive_share, 0, 1)
-    _between("the correlation", correlation, 0, 0.999, ends=True)
-    _between("the confidence", confidence, 0.5, 1)
-    _between("the power", power, 0, 1)
+        require_between(name, value, 0.5, 1)
+    require_between("the share of positives", positive_share, 0, 1)
+    require_between("the correlation", correlation, 0, 0.999, ends=True)
+    require_between("the confidence", confidence, 0.5, 1)
+    require_between("the power", power, 0, 1)
     if not (math.isfinite(margin) and margin >= 0):
         raise BadPlan("the margin is below zero", found=str(margin))
     effect = design_effect(cases_per_patient, case_correlation)
@@ -160,7 +161,7 @@ def plan_auc(
             return 0.0
         return float(ndtr(distance / error(cases) - ndtri((1 + confidence) / 2)))
 
-    cases = _fewest(lambda n: seen(n) >= power)
+    cases = fewest(lambda n: seen(n) >= power)
     positives = max(1, math.ceil(positive_share * cases - 1e-9))
     negatives = max(1, math.ceil((1 - positive_share) * cases - 1e-9))
     patients = math.ceil((positives + negatives) / cases_per_patient - 1e-9)
@@ -173,7 +174,7 @@ def plan_auc(
     where = "read by both methods" if paired else "in each of two groups"
     words = (
         f"{positives} positive and {negatives} negative {what}, {where}, show {aim} with "
-        f"{_percent(power)} chance at {_percent(confidence)} confidence."
+        f"{percent(power)} chance at {percent(confidence)} confidence."
     )
     if paired and not correlation:
         words += " This takes the two methods as uncorrelated, which is safe."
@@ -254,8 +255,8 @@ def plan_reader_study(
             found=str(readers),
             mend="with one reader plan a comparison of two AUCs (plan_auc)",
         )
-    _between("the confidence", confidence, 0.5, 1)
-    _between("the power", power, 0, 1)
+    require_between("the confidence", confidence, 0.5, 1)
+    require_between("the power", power, 0, 1)
     if pilot_cases < 1:
         raise BadPlan("a pilot has cases", found=str(pilot_cases))
     level = 1 - confidence
@@ -269,18 +270,18 @@ def plan_reader_study(
         enough = next((r for r in range(readers, 1001) if seen(r, endless) >= power), None)
         raise BadPlan(
             f"{readers} readers cannot show this with any number of cases",
-            found=f"{_percent(most)} chance with no end of cases",
+            found=f"{percent(most)} chance with no end of cases",
             mend="choose a larger effect"
             if enough is None
             else f"more than {enough - 1} readers are needed: their spread does not shrink with "
             "cases",
         )
-    cases = _fewest(lambda n: n >= 2 and seen(readers, n) >= power)
+    cases = fewest(lambda n: n >= 2 and seen(readers, n) >= power)
     reached, df = power_of_reader_study(effect, readers, cases, components, pilot_cases, level)
     words = (
         f"{readers} readers, each reading the same {cases} cases in both modalities, show a "
-        f"difference of {abs(effect):g} in AUC with {_percent(reached)} chance at "
-        f"{_percent(confidence)} confidence, for readers and cases like these."
+        f"difference of {abs(effect):g} in AUC with {percent(reached)} chance at "
+        f"{percent(confidence)} confidence, for readers and cases like these."
     )
     if components is VAN_DYKE:
         words += (
