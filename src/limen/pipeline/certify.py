@@ -71,9 +71,9 @@ def certify(
             return Boundary.from_dict(product.store.get_json(item.record.result))
         planned = [Planned("boundary", name, METHODS["boundary"], inputs)]
         run = register_run(product.store, "certify", planned)
-        told = Trying(shown, dict.fromkeys(found.sides.certification, 1))
+        told = Trying(shown, {}, " of this step")
         trials = Trials(product, graph, n, told)
-        boundary = _boundary(product, found, trials, effort)
+        boundary = _boundary(product, found, trials, told, effort)
         product.store.put_json(_certifying(found.sides))
         digest = product.store.put_json(boundary.as_dict())
         product.store.add(
@@ -121,7 +121,9 @@ def _certifying(sides: Sides) -> dict[str, Any]:
     return {"cases": listing(sides.certification), "lost": list(sides.lost)}
 
 
-def _boundary(product: Product, found: Stress, trials: Trials, effort: Effort) -> Boundary:
+def _boundary(
+    product: Product, found: Stress, trials: Trials, told: Trying, effort: Effort
+) -> Boundary:
     margins = tuple(Margin.from_dict(m) for m in found.record["margins"])
     frontiers = tuple(Frontier.from_dict(f) for f in found.record["frontiers"])
     notes = list(found.record["notes"])
@@ -143,7 +145,7 @@ def _boundary(product: Product, found: Stress, trials: Trials, effort: Effort) -
             tolerated=risk.failure_rate,
             steps=effort.steps,
         )
-        failing = _Failing(subjects, trials, lost)
+        failing = _Failing(subjects, trials, told, lost)
         confidence = risk.confidence
         if effort.selective and not lost:
             explored = {n: s for n, s in found.sides.exploration.items() if s.origin == origin}
@@ -193,13 +195,18 @@ class _Failing:
     """Which cases fail at a condition; trials that are not there yet are made side by side."""
 
     def __init__(
-        self, subjects: Mapping[str, Subject], trials: Trials, lost: Collection[str]
+        self,
+        subjects: Mapping[str, Subject],
+        trials: Trials,
+        told: Trying,
+        lost: Collection[str],
     ) -> None:
-        self._subjects, self._trials, self._lost = subjects, trials, set(lost)
+        self._subjects, self._trials, self._told, self._lost = subjects, trials, told, set(lost)
         self._refused: dict[str, str] = {}
 
     def __call__(self, condition: Condition, cases: Sequence[str]) -> set[str]:
         asked = {c: self._subjects[c] for c in cases if c not in self._lost}
+        self._told.expect(dict.fromkeys(asked, 1))
         found, refused = self._trials.run({c: once(condition) for c in asked}, asked)
         self._refused |= {c: e.what for c, e in refused.items()}
         # what cannot be judged may well fail

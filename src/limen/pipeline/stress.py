@@ -18,7 +18,7 @@ from limen.pipeline.evaluate import Progress, Silent, leakage_inputs
 from limen.pipeline.graph import METHODS, CaseGraph, Chains, current_items, look_up
 from limen.pipeline.registration import make_latest
 from limen.pipeline.sides import Sides, divide
-from limen.pipeline.trials import Subject, Trials, as_acquired, subjects_of
+from limen.pipeline.trials import Event, Subject, Trials, as_acquired, subjects_of
 
 if TYPE_CHECKING:
     from limen.pipeline.product import Product
@@ -81,26 +81,41 @@ class Stress:
 
 
 class Trying:
-    """Tells how far a search is: cases, evaluations, time left."""
+    """Tells how far a search is: cases, evaluations, time left.
 
-    def __init__(self, shown: Progress, expected: Mapping[str, int]) -> None:
-        self._shown, self._left = shown, dict(expected)
-        self._total, self._made, self._known = len(expected), 0, 0
+    Parameters
+    ----------
+    shown : Progress
+    expected : mapping
+        Case to the evaluations it will take, roughly.
+    part : str
+        What the time left is of, where that is not the whole.
+    """
+
+    def __init__(self, shown: Progress, expected: Mapping[str, int], part: str = "") -> None:
+        self._shown, self._part = shown, part
+        self.expect(expected)
+        self._made = self._known = 0
         self._begun = time.monotonic()
         self.seconds_each: float | None = None
 
-    def __call__(self, subject: str, made: bool) -> None:
-        self._made += made
-        self._known += not made
-        self._left[subject] = max(self._left.get(subject, 1) - 1, 0)
+    def expect(self, expected: Mapping[str, int]) -> None:
+        """Begin anew with these cases."""
+        self._left, self._total = dict(expected), len(expected)
+
+    def __call__(self, subject: str, event: Event) -> None:
+        self._made += event == "made"
+        self._known += event == "known"
+        left = 0 if event == "finished" else max(self._left.get(subject, 1) - 1, 1)
+        self._left[subject] = left
         if not self._made:
             return
         self.seconds_each = (time.monotonic() - self._begun) / self._made
-        left = sum(self._left.values())
-        cases = sum(not n for n in self._left.values())
+        finished = sum(not n for n in self._left.values())
+        seconds = sum(self._left.values()) * self.seconds_each
         self._shown.count(
-            f"{cases} of {self._total} cases, {self._made + self._known} evaluations "
-            f"({self._known} were there), about {in_minutes(left * self.seconds_each)} left"
+            f"{finished} of {self._total} cases, {self._made + self._known} evaluations "
+            f"({self._known} were there), about {in_minutes(seconds)} left{self._part}"
         )
 
 
