@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from limen.boundary import (
     Boundary,
@@ -74,7 +74,7 @@ def certify(
         told = Trying(shown, {}, " of this step")
         trials = Trials(product, graph, n, told)
         boundary = _boundary(product, found, trials, told, effort)
-        product.store.put_json(_certifying(found.sides))
+        product.store.put_json(listing(found.sides.certification))
         digest = product.store.put_json(boundary.as_dict())
         product.store.add(
             Record(
@@ -107,7 +107,8 @@ def _inputs(product: Product, graph: CaseGraph, search: str, sides: Sides) -> di
     return {
         **graph.model_identity,
         "stress": search,
-        "certification": digest_json(_certifying(sides)),
+        "certification": digest_json(listing(sides.certification)),
+        "cases not found whole": digest_json(list(sides.lost)),
         "case attributes": digest_json(
             {n: dict(s.case.attributes) for n, s in sides.certification.items()}
         ),
@@ -115,10 +116,6 @@ def _inputs(product: Product, graph: CaseGraph, search: str, sides: Sides) -> di
         "task": product.declared_digest("task"),
         "risk": product.declared_digest("risk"),
     }
-
-
-def _certifying(sides: Sides) -> dict[str, Any]:
-    return {"cases": listing(sides.certification), "lost": list(sides.lost)}
 
 
 def _boundary(
