@@ -23,8 +23,8 @@ from limen.measures import (
     plan_gain_in_rate,
     plan_reader_study,
 )
-from limen.measures.planning_gain import power_of_mcnemar, power_of_t
 from limen.measures.planning_auc import VAN_DYKE, power_of_reader_study, variance_of_auc
+from limen.measures.planning_gain import power_of_mcnemar, power_of_t
 
 
 @pytest.mark.parametrize(

@@ -184,3 +184,33 @@ def test_the_picture_as_png_has_the_same_dots():
         filled = circle.get("fill") == "#222222"
         # open dots lie on their interval's line, which is drawn first
         assert (page.getpixel(at) == (0x22, 0x22, 0x22)) == filled
+
+
+@pytest.mark.parametrize(
+    ("bend", "shift", "patients"), [(1.0, 0.0, None), (0.6, 0.3, None), (1.0, 0.7, 120)]
+)
+def test_the_interval_of_the_error_holds_the_truth(bend, shift, patients):
+    """Calibrated and not; and with two cases and more of a patient, alike or not."""
+    p, *_ = drawn(99, n=100_000)
+    odds = np.log(p / (1 - p))
+    chance = 1 / (1 + np.exp(-(bend * odds + shift)))
+    true_error = np.mean([abs((p - chance)[b].mean()) for b in np.array_split(np.argsort(p), 10)])
+    held, rounds = 0, 60
+    for seed in range(rounds):
+        made = calibration(
+            *drawn(seed, n=300, patients=patients, bend=bend, shift=shift)
+        ).ece_figure
+        held += made.low <= true_error + 1e-3 and true_error - 1e-3 <= made.high
+        assert made.low <= made.value <= made.high
+    assert held / rounds > 0.88  # 95 % less two and a half standard errors
+
+
+def test_what_chance_adds_is_told_and_few_patients_get_no_interval():
+    p, truth, who = drawn(3, n=2000)
+    made = calibration(p, truth, who)
+    # pure chance of a calibrated model is what ece_when_calibrated simulates
+    assert made.ece_by_chance == pytest.approx(made.ece_when_calibrated, rel=0.15)
+    assert made.ece_figure.value == made.ece
+    few = calibration(p[:8], truth[:8], who[:8])
+    assert (few.ece_figure.low, few.ece_by_chance) == (None, None)
+    assert "n = 8 patients" in few.ece_figure.cannot_say

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from limen.measures.bootstrap import MIN_PATIENTS, bootstrap_mean
+from limen.measures.calibration_error import ece_interval, error_by_chance
 from limen.measures.errors import BadScores, CannotSay
 from limen.measures.figure import Figure, figure, no_figure
 from limen.measures.grid import Array
@@ -76,6 +77,11 @@ class Calibration:
     ece : float
         Expected calibration error over bins of equal mass. It is above zero for a calibrated
         model too, so it is read beside ``ece_when_calibrated``.
+    ece_figure : Figure
+        The same with its interval, from which what chance adds is taken off; so the value may
+        lie at its upper end (:mod:`limen.measures.calibration_error`).
+    ece_by_chance : float or None
+        What gaps of pure chance would show as an error: its bias is at most about that.
     ece_when_calibrated : float or None
         Its mean over data sets drawn from the stated probabilities themselves.
     ece_p_value : float or None
@@ -102,6 +108,8 @@ class Calibration:
     intercept: Figure
     slope: Figure
     bins: tuple[ReliabilityBin, ...]
+    ece_figure: Figure
+    ece_by_chance: float | None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -167,6 +175,7 @@ def calibration(
         expected = float(drawn.mean())
         # as Phipson and Smyth 2010: the data set at hand is one of those it is held against
         p_value = float((1 + (drawn >= ece - 1e-12).sum()) / (1 + SIMULATED))
+    resampled, by_chance = error_by_chance(p - y, bin_of, codes, n, seed)
     squared = (p - y) ** 2
     intercept, slope = _line(p, y, codes, n, confidence)
     return Calibration(
@@ -195,6 +204,14 @@ def calibration(
             )
             for at in (bin_of == b for b in range(bin_of.max() + 1))
         ),
+        ece_figure=figure(
+            ece,
+            lambda: ece_interval(ece, resampled, by_chance, n, confidence, seed),
+            n=len(p),
+            n_patients=n,
+            confidence=confidence,
+        ),
+        ece_by_chance=by_chance if n >= MIN_PATIENTS else None,
     )
 
 
