@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from limen.errors import LimenError
+from limen.pipeline import degrade_mr, degrade_oct
 from limen.pipeline.errors import CannotDegrade
 
 if TYPE_CHECKING:
@@ -28,7 +29,9 @@ _ORDER = (
     "ct.slice_thickness", "ct.kernel",
 )  # fmt: skip
 """As on a scanner: what happens to the rays, then which are taken, with how many photons, then
-what reconstruction does. Axes of CT that are not here cannot be simulated."""
+what reconstruction does. Axes that are neither here nor in the order of MR or OCT cannot be
+simulated."""
+_SIMULATED = (*_ORDER, *degrade_mr.ORDER, *degrade_oct.ORDER)
 _USUAL_VIEWS = 984
 
 
@@ -53,11 +56,11 @@ def searched_axes(declaration: Declaration, tolerance: float) -> tuple[SearchAxi
 
     axes = []
     for name, given in declaration.physics.items():
-        if name not in _ORDER:
+        if name not in _SIMULATED:
             raise CannotDegrade(
                 "images of cases cannot be degraded along this axis yet",
                 where=f"physics.{name}",
-                mend=f"declare one of {', '.join(sorted(_ORDER))}",
+                mend=f"declare one of {', '.join(sorted(_SIMULATED))}",
             )
         by_ratio = name in _BY_RATIO and given.from_ > 0 and given.to > 0
         axes.append(
@@ -90,19 +93,20 @@ def degrade(
     attributes: Mapping[str, Any],
     nominal: Mapping[str, float],
 ) -> Degraded:
-    """A CT image as it would be at a condition, through line integrals made from it.
+    """An image as it would be at a condition, through raw data made from it.
 
     Parameters
     ----------
     image : Volume
-        (I, J, K) HU, slices along K.
+        (I, J, K), slices along K: HU of CT, magnitude of MR, dB of OCT.
     condition : mapping
         Values on axes; what is not named is at nominal.
     case : str
         ``DATASET/CASE``, of which seeds are made.
     attributes : mapping
-        Of the case. ``photons_per_ray``, ``kernel`` and ``electronic_noise_photons`` are used
-        where they are stated; photons are read off the image's noise where not.
+        Of the case. CT: ``photons_per_ray``, ``kernel`` and ``electronic_noise_photons`` are used
+        where they are stated; photons are read off the image's noise where not. MR and OCT: see
+        ``degrade_mr`` and ``degrade_oct``.
     nominal : mapping
         Value of each declared axis as acquired.
 
@@ -115,6 +119,8 @@ def degrade(
 
     if not condition:
         return Degraded(image, ())
+    if not any(axis.startswith("ct.") for axis in condition):
+        return _without_rays(image, condition, case, attributes)
     acquisition = _acquisition(image, attributes, nominal, case)
     values = image.values
     applied = []
@@ -135,6 +141,32 @@ def degrade(
             # noise that is added later is that of the views that are left
             acquisition = operator.degraded_acquisition(drawn)
     return Degraded(Volume(values, image.geometry), tuple(applied))
+
+
+def _without_rays(
+    image: Volume, condition: Mapping[str, float], case: str, attributes: Mapping[str, Any]
+) -> Degraded:
+    """The same for MR and OCT, whose degradations each begin at the image that is there."""
+    from limen.data import Volume
+
+    of_oct = any(axis.startswith("oct.") for axis in condition)
+    room = degrade_oct if of_oct else degrade_mr
+    applied = []
+    for axis in (a for a in room.ORDER if a in condition):
+        try:
+            operator = room.operator(axis, image, attributes, case)
+            drawn = operator.draw(condition[axis], seed_of(case, axis))
+            values = degrade_oct.to_scans(image.values) if of_oct else image.values
+            done = operator.insert(values, drawn)
+        except CannotDegrade:
+            raise
+        except LimenError as error:
+            raise CannotDegrade(
+                error.what, where=f"{case}, {axis}", found=error.found, mend=error.mend
+            ) from None
+        image = Volume(degrade_oct.from_scans(done.data) if of_oct else done.data, image.geometry)
+        applied.append(done.record.as_dict())
+    return Degraded(image, tuple(applied))
 
 
 def _acquisition(

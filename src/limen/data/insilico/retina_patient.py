@@ -30,6 +30,7 @@ Array = NDArray[Any]
 
 N_SCANS, N_COLUMNS = 12, 192
 SCAN_STEP_UM, COLUMN_STEP_UM = 500.0, 31.25
+FIRST_NM, LAST_NM, SOURCE_NM = 800.0, 880.0, 840.0
 REFRACTIVE_INDEX = 1.38
 GREY_DB = 0.25
 """Images are rounded to it: finer steps are noise that no file should carry."""
@@ -60,8 +61,8 @@ SITES = (
 def acquisition_of(site: Site) -> Acquisition:
     """The site's spectrometer, light and detector."""
     return Acquisition(
-        sampling=Sampling.even_in_wavelength(768, 800.0, 880.0),
-        source=Source(840.0, site.fwhm_nm),
+        sampling=Sampling.even_in_wavelength(768, FIRST_NM, LAST_NM),
+        source=Source(SOURCE_NM, site.fwhm_nm),
         detector=Detector(
             reference_electrons=9e4,
             sample_electrons=1.3e6,
@@ -129,6 +130,11 @@ def simulate_retina(seed: int, number: int) -> SimulatedRetina:
             "scanner": site.scanner,
             "frames": site.frames,
             "light_db": round(light_db, 1),
+            "first_nm": FIRST_NM,
+            "last_nm": LAST_NM,
+            "source_nm": SOURCE_NM,
+            "source_fwhm_nm": site.fwhm_nm,
+            "refractive_index": REFRACTIVE_INDEX,
             "drusen": len(found.drusen),
             "epithelium_detached": "yes" if found.detachments else "no",
             "intraretinal_mm3": round(float((labels == INTRARETINAL).sum() * voxel), 4),
