@@ -201,3 +201,22 @@ print(sorted(heavy & set(sys.modules)))
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout.split() == [guard(volume(body(108))).answer, "[]"]
+
+
+def test_a_whole_release_is_checked_before_its_guard_is_loaded(
+    guard: Guard, tmp_path: Path
+) -> None:
+    release = tmp_path / "release"
+    release.mkdir()
+    write(guard, release / "boundary")
+    (release / "model").mkdir()
+    (release / "model/weights.onnx").write_bytes(b"weights")
+    (release / "release.json").write_text("{}")
+    with pytest.raises(GuardError, match="not there"):
+        Guard.load(release)
+    names = ["model/weights.onnx", "release.json", "boundary/boundary.json"]
+    (release / DIGESTS_FILE).write_bytes(digests_of(release, names))
+    assert Guard.load(release) == guard
+    (release / "model/weights.onnx").write_bytes(b"other weights")
+    with pytest.raises(GuardError, match=r"weights\.onnx.*not what was released"):
+        Guard.load(release)

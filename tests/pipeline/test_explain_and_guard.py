@@ -178,3 +178,23 @@ def test_an_altered_release_is_not_loaded(explained: Path, tmp_path: Path) -> No
     path.write_text(path.read_text().replace('"limit":0.4', '"limit":0.05'))
     with pytest.raises(GuardError, match="not what was released"):
         Guard.load(folder)
+
+
+def test_a_release_carries_its_guard_and_no_other_boundarys(
+    explained: Path, tmp_path: Path
+) -> None:
+    from limen.pipeline.freeze import NotFresh, boundary_files, boundary_record
+
+    folder = tmp_path / "product"
+    shutil.copytree(explained, folder)
+    product = limen.load(folder)
+    record = boundary_record(product)
+    assert record is not None
+    names = {"boundary/boundary.json", "boundary/boundary.html", "boundary/digests.json"}
+    assert set(boundary_files(product, record)) == names
+    put(folder, by_hand(certified=False))
+    product = limen.load(folder)
+    record = boundary_record(product)
+    assert record is not None
+    with pytest.raises(NotFresh, match="another boundary"):
+        boundary_files(product, record)

@@ -41,7 +41,7 @@ def test_the_page_names_each_limit_with_its_unit() -> None:
         "On real patients: all of this was found on simulated ones.",
         "site east (1 of 40 fail)",
         "Several of these are near their own limit at once.",
-        "site = south: 9 of 30 cases fail",
+        "site = south: 9 of 30 lesions fail",
         "passes with ct.motion up to 0.4 mm",
         "As acquired 1 of 40 patients fail",
     ):

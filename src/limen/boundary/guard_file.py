@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 BOUNDARY_FILE = "boundary.json"
 """The machine-readable boundary; the guard is a part of it."""
+HOME = "boundary"
+"""Folder of it in a product's or a release's."""
 DIGESTS_FILE = "digests.json"
 """SHA-256 of every file of the release, by its path from the folder of this one."""
 
@@ -24,14 +26,18 @@ def load_guard(folder: Path) -> Guard:
     """See `limen.boundary.guard.Guard.load`."""
     from limen.boundary.guard import Guard
 
-    home = next((f for f in (folder, folder / "boundary") if (f / BOUNDARY_FILE).is_file()), None)
-    if home is None:
+    home = folder / HOME if (folder / HOME / BOUNDARY_FILE).is_file() else folder
+    if not (home / BOUNDARY_FILE).is_file():
         raise GuardError(
             "there is no boundary here, so there is nothing to guard",
             where=str(folder),
             mend="give a release's folder, or make the product's boundary with `limen run`",
         )
-    check_digests(home)
+    listed = check_digests(home)
+    if BOUNDARY_FILE not in listed:
+        raise _altered(DIGESTS_FILE, "it does not list the boundary")
+    if home != folder and any((folder / name).exists() for name in (DIGESTS_FILE, "release.json")):
+        check_digests(folder)  # a whole release: model, criteria, signatures
     try:
         kept = json.loads((home / BOUNDARY_FILE).read_bytes())
         return Guard.from_dict(kept["guard"])
@@ -44,16 +50,15 @@ def load_guard(folder: Path) -> Guard:
         ) from None
 
 
-def check_digests(home: Path) -> None:
-    """Refuse a release of which a file is missing, was altered, or was never listed.
+def check_digests(home: Path) -> Mapping[str, str]:
+    """The files that a folder lists with their digests, each checked.
 
     Raises
     ------
     GuardError
+        When one is missing or was altered, or the list is.
     """
     listed = _listed(home / DIGESTS_FILE)
-    if BOUNDARY_FILE not in listed:
-        raise _altered(DIGESTS_FILE, "it does not list the boundary")
     for name, digest in listed.items():
         path = home / name
         if not path.is_file():
@@ -62,6 +67,7 @@ def check_digests(home: Path) -> None:
             found = hashlib.file_digest(f, "sha256").hexdigest()
         if found != digest:
             raise _altered(name, f"SHA-256 {found[:16]}..., listed {str(digest)[:16]}...")
+    return listed
 
 
 def _listed(path: Path) -> Mapping[str, str]:

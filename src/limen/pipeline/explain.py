@@ -11,6 +11,7 @@ from limen.boundary import Boundary, Guard
 from limen.boundary.explain import Explanation, fragile_cases, lesion_causes
 from limen.boundary.explain_limit import Detectability, Findings, explain_limit
 from limen.boundary.explain_modes import Item, failure_modes
+from limen.boundary.guard_file import HOME
 from limen.boundary.headroom import LearningCurve, headroom
 from limen.evidence import Record, digest_json
 from limen.evidence.runs import Planned, end_run, register_run
@@ -23,8 +24,6 @@ from limen.pipeline.trials import Subject, as_acquired, subjects_of
 if TYPE_CHECKING:
     from limen.pipeline.product import Product
 
-FOLDER = "boundary"
-"""In the product's folder: the page, the machine-readable file, their digests."""
 _NOT_GROUPED = {"photons_per_ray", "nodules", "modality", "electronic_noise_photons"}
 """Facts of cases that say what was simulated, or what the reference holds."""
 
@@ -89,7 +88,7 @@ def explain(
              **CaseGraph(product).model_identity},
             record.made_utc,
         )  # fmt: skip
-        page = write_boundary(document, product.folder / FOLDER)
+        page = write_boundary(document, product.folder / HOME)
     return Explained(boundary, explanation, guard, page)
 
 

@@ -209,10 +209,29 @@ def _files(product: Product) -> dict[str, bytes]:
     if boundary is not None:
         files["boundary.json"] = store.get(boundary.result)
         signed.add(boundary.result)
+        files |= boundary_files(product, boundary)
     for record in store.records():
         if record.kind == "signature" and record.inputs.get("signed") in signed:
             files[f"signatures/{record.result[:16]}.dsse.json"] = store.get(record.result)
     return files
+
+
+def boundary_files(product: Product, boundary: Record) -> dict[str, bytes]:
+    """The boundary's page and the guard, where they were made, of this very boundary."""
+    from limen.boundary.guard_file import BOUNDARY_FILE, HOME
+
+    home = product.folder / HOME
+    if not (home / BOUNDARY_FILE).is_file():
+        return {}
+    found = {f"{HOME}/{p.name}": p.read_bytes() for p in sorted(home.iterdir()) if p.is_file()}
+    sources = json.loads(found[f"{HOME}/{BOUNDARY_FILE}"]).get("sources", {})
+    if sources.get("boundary") != boundary.result:
+        raise NotFresh(
+            "the guard is of another boundary than the one that is certified now",
+            where=f"{HOME}/{BOUNDARY_FILE}",
+            mend="`limen explain` first",
+        )
+    return found
 
 
 def _model_files(product: Product) -> list[Path]:

@@ -60,7 +60,7 @@ def compose(
         headline=_headline(certificate, boundary),
         trust_on=_trust_on(declaration, boundary, certificate, guard) if certified else (),
         not_when=_not_when(declaration, boundary, certificate, guard),
-        watch_for=_watch_for(boundary, guard, explanation),
+        watch_for=_watch_for(declaration, boundary, guard, explanation),
         based_on=_based_on(declaration, boundary, guard),
         confidence=_confidence(declaration, certificate),
         act_on=explanation.headroom.because,
@@ -152,8 +152,12 @@ def _always(declaration: Declaration, guard: Guard) -> list[str]:
     return found
 
 
-def _watch_for(boundary: Boundary, guard: Guard, explanation: Explanation) -> tuple[str, ...]:
-    found = [f"{m.in_words()}." for m in explanation.modes[:3]]
+def _watch_for(
+    declaration: Declaration, boundary: Boundary, guard: Guard, explanation: Explanation
+) -> tuple[str, ...]:
+    by_lesion = any(c.measure == "missed_lesions" for c in declaration.criteria)
+    of = "lesions" if by_lesion else "cases"
+    found = [f"{m.in_words(of)}." for m in explanation.modes[:3]]
     if not explanation.modes:
         found.append("No group of patients was found that fails more often than the rest.")
     if explanation.limit.limit != "cannot tell":
@@ -185,9 +189,9 @@ def _guard_words(guard: Guard) -> list[str]:
         if reader.reliable_from is None:
             found.append(f"{name}: the guard lets {between} through; nowhere searched is it sure.")
             continue
+        start = axis.text(axis.value(reader.reliable_from))
         found.append(
-            f"{name}: the guard lets {between} through, most of them short of "
-            f"{axis.text(axis.value(reader.reliable_from))}; beyond that "
+            f"{name}: the guard lets {between} through; from {start} on "
             f"{beyond['events']} of {beyond['images']}."
         )
     return found
