@@ -104,6 +104,7 @@ if TYPE_CHECKING:
     from limen.measures.straight_line import Linearity, linearity
     from limen.measures.structures import LabelMeasures, segmentation
     from limen.measures.summary import Summary, summarise
+    from limen.measures.task_detectability import Detectability, detectability
     from limen.measures.verdict import CriterionResult, Verdict, judge
 
 _HOME = {
@@ -120,6 +121,8 @@ _HOME = {
     "consensus": "readers",
     "reader_agreement": "readers",
     "staple": "readers",
+    "Detectability": "task_detectability",
+    "detectability": "task_detectability",
     "Detection": "found_lesions",
     "detection": "found_lesions",
     "FrocFigures": "mark_intervals",
@@ -244,6 +247,7 @@ __all__ = [
     "CaseRow",
     "Classification",
     "CriterionResult",
+    "Detectability",
     "Detection",
     "FailureRatePlan",
     "Figure",
@@ -308,6 +312,7 @@ __all__ = [
     "consensus",
     "decision_curve",
     "design_effect",
+    "detectability",
     "detection",
     "dice",
     "find_lesions",

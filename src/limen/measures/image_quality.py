@@ -59,7 +59,7 @@ def reconstruction(
     """Measure a reconstructed image against its reference.
 
     None of these says whether a lesion can be seen in it; where the task is to find one, judge
-    the detection.
+    the detection, or measure :func:`limen.measures.detectability`.
 
     Parameters
     ----------
