@@ -231,7 +231,7 @@ def test_lint_tells_place_evidence_and_sentence(tmp_path):
     done = run("lint", path, "--product", folder)
     assert done.exit_code == 1, done.output
     for words in ("not legal advice", "line 1", "beyond-class", "unsupported-number", "instead:",
-                  "not read: line 3", "no evidence of performance"):  # fmt: skip
+                  "not read: line 3", "no fresh evidence of performance"):  # fmt: skip
         assert words in done.output
     extra = tmp_path / "evidence.json"
     extra.write_text(

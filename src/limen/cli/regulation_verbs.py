@@ -187,7 +187,7 @@ def lint(
     else:
         typer.echo(NOTICE)
         if not known.figures:
-            typer.echo("There is no evidence of performance: every such number is unsupported.")
+            typer.echo("There is no fresh evidence of performance: no such number is supported.")
         for linted in found:
             typer.echo(f"\n{linted.document}: {len(linted.findings)} finding(s)")
             for finding in linted.findings:
@@ -208,12 +208,11 @@ def _wording_evidence(folder: Path, extra: Path | None) -> WordingEvidence:
 
     if (folder / ".limen").is_dir():
         from limen.pipeline import load
-        from limen.pipeline.figures import supported_figures
         from limen.pipeline.limits import wording_evidence
         from limen.pipeline.status import status
 
         product = load(folder)
-        base = wording_evidence(product, supported_figures(product, status(product)))
+        base = wording_evidence(product, status(product))
     else:
         base = evidence_of(declaration_of(folder))
     if extra is None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limen.evidence import Record, digest_json, write_atomically
+from limen.pipeline.boundary_state import boundary_state
 from limen.pipeline.figures import supported_figures
 from limen.pipeline.limits import product_limits
 from limen.pipeline.regulatory import Regulatory, regulatory
@@ -31,12 +32,13 @@ def write_contract(product: Product, on: date) -> tuple[Contract, Record, Path]:
         limit for limit, _ in product_limits(product, found, supported_figures(product, found))
     ]
     contract = contract_of(product, regulatory(product.declaration, on), limits)
+    boundary = boundary_state(product, found).record
     inputs = {
         "classes": digest_json(list(contract.classes)),
         "limits": digest_json([limit.words for limit in limits]),
         "intended use": product.declared_digest("product", "intended_use"),
         "change plan": _plan_digest(product),
-        "boundary": _boundary(product),
+        "boundary": "" if boundary is None else boundary.result,
     }
     name = product.declaration.product.name
     told = {**contract.as_dict(), "page": contract.words()}
@@ -65,8 +67,3 @@ def _plan_digest(product: Product) -> str:
 
     path = product.folder / PLAN
     return digest_file(path) if path.is_file() else ""
-
-
-def _boundary(product: Product) -> str:
-    record = product.store.latest("boundary", product.declaration.product.name)
-    return "" if record is None else record.result

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from limen.evidence import (
@@ -16,6 +16,7 @@ from limen.evidence import (
     digest_json,
     write_atomically,
 )
+from limen.pipeline.boundary_state import boundary_state
 from limen.pipeline.contract import contract_of
 from limen.pipeline.dossier_known import known_topics
 from limen.pipeline.dossier_risks import risk_lines
@@ -41,6 +42,11 @@ if TYPE_CHECKING:
     from limen.regulation.wording import SupportedFigure
 
 METHOD = "reports.dossier/1"
+_BOUNDARY_TITLES = {
+    "boundary.html": "the boundary's page",
+    "boundary.json": "the boundary, as it is signed",
+    "digests.json": "digests of both",
+}
 _BY_CASE = (*CASE_KINDS, "trial", "seen")
 _BOOKKEEPING = ("objects", "run", "run-end", "roster", "signature")
 
@@ -73,16 +79,19 @@ def write_dossier(product: Product, on: date, *, pdf: bool) -> tuple[Path, Recor
 
     found = status(product)
     _require_fresh(product, found)
-    attachments = _attachments(product, write_report(product))
+    attachments = _attachments(product, found, write_report(product))
     given = gather(product, found, on, {name: title for name, (title, _) in attachments.items()})
     files = render_dossier(given, pdf=pdf)
-    files |= {name: path.read_bytes() for name, (_, path) in attachments.items()}
+    files |= {name: content for name, (_, content) in attachments.items()}
     folder = dossier_folder(product)
     for name, content in files.items():
         write_atomically(folder / name, content)
-    if not pdf:
-        # one of another evaluation may not stand beside the rest
-        (folder / "dossier.pdf").unlink(missing_ok=True)
+    name = product.declaration.product.name
+    before = product.store.latest("dossier", name)
+    if before is not None:
+        # a file of another evaluation may not stand beside the rest
+        for old in set(product.store.get_json(before.result)["files"]) - set(files):
+            (folder / old).unlink(missing_ok=True)
     shown = {n: digest_bytes(c) for n, c in sorted(files.items())}
     inputs = {
         "results": digest_json({n: r.result for n, r in summaries(product, found).items()}),
@@ -90,7 +99,6 @@ def write_dossier(product: Product, on: date, *, pdf: bool) -> tuple[Path, Recor
         "declaration": _declaration_digest(product),
         "files": digest_json(shown),
     }
-    name = product.declaration.product.name
     return folder, keep_result(product, "dossier", name, METHOD, inputs, {"files": shown})
 
 
@@ -146,12 +154,20 @@ def _require_fresh(product: Product, found: Status) -> None:
         )
 
 
-def _attachments(product: Product, report: Path) -> dict[str, tuple[str, Path]]:
-    """Pages that travel with the dossier: the report, and the boundary page where there is one."""
-    found = {"report.html": ("the evaluation, case by case", report)}
-    for path in sorted((product.folder / "report").glob("*boundary*.html")):
-        found["boundary.html"] = ("the boundary page, to be signed", path)
-    return found
+def _attachments(product: Product, found: Status, report: Path) -> dict[str, tuple[str, bytes]]:
+    """What travels with the dossier: the report, and page and file of a boundary that holds."""
+    from limen.boundary.guard_file import HOME, check_digests
+    from limen.pipeline.freeze import boundary_files
+
+    attached = {"report.html": ("the evaluation, case by case", report.read_bytes())}
+    boundary = boundary_state(product, found).record
+    if boundary is not None:
+        files = boundary_files(product, boundary)
+        if files:
+            check_digests(product.folder / HOME)
+        for name, content in files.items():
+            attached[name] = (_BOUNDARY_TITLES.get(PurePath(name).name, name), content)
+    return attached
 
 
 def _versions(product: Product) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from limen.pipeline.boundary_state import boundary_state
 from limen.pipeline.figures import summaries
 from limen.regulation.checklists import Known
 from limen.reports.dossier.content import DECLARATION
@@ -28,6 +29,10 @@ def known_topics(
     """By topic of the checklists; what nothing is known of is left out."""
     known = _declared(product, answers, sets, limits)
     known |= _model(product)
+    boundary = boundary_state(product, found).record
+    if boundary is not None:
+        words = "How far the acquisition may degrade was searched and certified; see the limits."
+        known["boundary"] = Known(words, boundary.result)
     records = summaries(product, found)
     if records:
         known |= _results(product, records)
@@ -78,8 +83,6 @@ def _declared(
     made = [r for r in product.store.history() if r.kind == "summary"]
     if made:
         told["history"] = f"{len(made)} evaluations are in the change history."
-    if product.store.latest("boundary", declaration.product.name) is not None:
-        told["boundary"] = "The boundary was searched and certified; its page has the figures."
     return {topic: Known(words, DECLARATION) for topic, words in told.items()}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from limen.measures.intervals import clopper_pearson
+from limen.pipeline.boundary_state import boundary_state, explanation_of
 from limen.pipeline.figures import summaries
 from limen.reports.dossier.content import DECLARATION, RiskLine
 from limen.reports.words import criterion_words
@@ -40,7 +41,7 @@ _OTHER = (
 
 
 def risk_lines(product: Product, found: Status) -> tuple[RiskLine, ...]:
-    """One line for each criterion and data set, then what no criterion sees."""
+    """Lines by criterion and data set, by failure mode, then of what neither sees."""
     use = product.declaration.product.intended_use
     severity = f"{use.situation} situation, worst harm: {use.harm or 'not stated'}"
     lines: list[RiskLine] = []
@@ -53,7 +54,10 @@ def risk_lines(product: Product, found: Status) -> tuple[RiskLine, ...]:
         if verdicts is not None:
             lines += _by_criterion(product, dataset, verdicts, severity, len(lines))
             lines += _not_evaluated(product, dataset, records[name], severity, len(lines))
-    return (*lines, *_by_use(product, severity, len(lines)))
+    boundary = boundary_state(product, found).record
+    if boundary is not None:
+        lines += _by_mode(product, boundary, severity, len(lines))
+    return (*lines, *_by_use(product, boundary, severity, len(lines)))
 
 
 def _by_criterion(
@@ -151,9 +155,35 @@ def _not_evaluated(
     ]
 
 
-def _by_use(product: Product, severity: str, already: int) -> list[RiskLine]:
-    """Failure modes that no case of a data set shows."""
-    boundary = product.store.latest("boundary", product.declaration.product.name)
+def _by_mode(product: Product, boundary: Record, severity: str, already: int) -> list[RiskLine]:
+    """Failure modes that the boundary's explanation found: where it fails more often."""
+    explained = explanation_of(product, boundary)
+    if explained is None:
+        return []
+    explanation, record = explained
+    return [
+        RiskLine(
+            id=f"R{already + number}",
+            hazard="Fails more often in one kind of case",
+            sequence="It is used where it fails more often; the reader trusts it as elsewhere.",
+            situation=f"Where {' and '.join(mode.where)}.",
+            harm="as in the lines above",
+            severity=severity,
+            occurrence=None,
+            # a lesion's name is its case and its place
+            occurrence_words=mode.in_words("findings" if "," in mode.failing[0] else "cases"),
+            control=_control(product),
+            verification="explanation of the boundary",
+            source=record.result,
+        )
+        for number, mode in enumerate(explanation.modes, start=1)
+    ]
+
+
+def _by_use(
+    product: Product, boundary: Record | None, severity: str, already: int
+) -> list[RiskLine]:
+    """Risks of use that no case of a data set shows."""
     axes = ", ".join(product.declaration.physics) or "no axis declared"
     known = "certified: see the boundary page" if boundary else f"not known: no boundary ({axes})"
     told = [

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from limen.evidence import Outcome
-from limen.pipeline.figures import summaries
+from limen.pipeline.boundary_state import boundary_state
+from limen.pipeline.figures import summaries, supported_figures
 
 if TYPE_CHECKING:
     from limen.pipeline.product import LoadedSet, Product
@@ -16,11 +16,13 @@ DECLARED = "declaration"
 """Where a limit comes from that the declaration states."""
 
 
-def wording_evidence(product: Product, figures: list[SupportedFigure]) -> WordingEvidence:
+def wording_evidence(product: Product, found: Status) -> WordingEvidence:
     """What texts on the product are held against; the limits of its boundary are among it."""
     from limen.regulation.wording import evidence_of
 
-    limits = [limit for limit, _ in _boundary_limits(product) if limit.name != "no boundary"]
+    figures = supported_figures(product, found)
+    known = _boundary_limits(product, found)
+    limits = [limit for limit, _ in known if limit.name != "no boundary"]
     return evidence_of(product.declaration, figures=figures, limits=limits)
 
 
@@ -46,7 +48,7 @@ def product_limits(
             source = DECLARED if record is None else record.result
             limits += [(limit, source) for limit in _of_set(product, dataset, source)]
     limits += _not_to_be_claimed(found)
-    return limits + _boundary_limits(product)
+    return limits + _boundary_limits(product, found)
 
 
 def _limit(name: str, words: str, *needles: str) -> Limit:
@@ -106,18 +108,23 @@ def _leakage_record(found: Status) -> str:
     )
 
 
-def _boundary_limits(product: Product) -> list[tuple[Limit, str]]:
+def _boundary_limits(product: Product, found: Status) -> list[tuple[Limit, str]]:
     """How far it is certified, on every axis and origin; or that it is not."""
-    record = product.store.latest("boundary", product.declaration.product.name)
-    if record is None or record.outcome is not Outcome.done:
+    state = boundary_state(product, found)
+    if state.record is None:
         axes = ", ".join(product.declaration.physics) or "no axis is declared"
         words = (
             "No boundary is certified: how far the acquisition may degrade before the results "
             f"fail is not known ({axes})."
         )
+        if state.was_made:
+            words = (
+                "No boundary is certified of this version: what the last one was made from has "
+                "changed since, and how far the acquisition may degrade is not known."
+            )
         return [(_limit("no boundary", words), DECLARED)]
-    found: dict[str, Any] = product.store.get_json(record.result)
-    return [(_limit(name, words), record.result) for name, words in _certified(found)]
+    kept: dict[str, Any] = product.store.get_json(state.record.result)
+    return [(_limit(name, words), state.record.result) for name, words in _certified(kept)]
 
 
 def _certified(found: dict[str, Any]) -> list[tuple[str, str]]:

@@ -316,12 +316,11 @@ def _not_accepted(product: Product) -> Iterator[str]:
 def _wording_faults(product: Product, texts: Sequence[Path]) -> int | None:
     if not texts:
         return None
-    from limen.pipeline.figures import supported_figures
     from limen.pipeline.limits import wording_evidence
     from limen.pipeline.status import status
     from limen.regulation.wording import lint, read_document
 
-    known = wording_evidence(product, supported_figures(product, status(product)))
+    known = wording_evidence(product, status(product))
     return sum(len(lint(read_document(text), known).findings) for text in texts)
 
 
