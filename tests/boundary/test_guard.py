@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from guard_phantoms import AFFINE, SHAPE, body, phantom_guard, volume
+from guard_phantoms import AFFINE, LIMIT, SHAPE, body, phantom_guard, shown, volume
 
 from limen.boundary.guard import Guard
 from limen.boundary.guard_calibration import GuardError
 from limen.boundary.guard_file import BOUNDARY_FILE, DIGESTS_FILE, digests_of
+from limen.boundary.guard_fit import fit_parts
 from limen.data import DataError, write_nifti
 
 NEW_PATIENTS = range(100, 116)
@@ -220,3 +221,14 @@ def test_a_whole_release_is_checked_before_its_guard_is_loaded(
     (release / "model/weights.onnx").write_bytes(b"other weights")
     with pytest.raises(GuardError, match=r"weights\.onnx.*not what was released"):
         Guard.load(release)
+
+
+def test_without_any_axis_to_guard_the_rest_is_still_looked_at() -> None:
+    parts = fit_parts([shown(p, 1.0) for p in range(12)], [])
+    guard = replace(phantom_guard(12), parts=parts)
+    assert guard(volume(body(110))).answer == "inside"
+    assert guard(volume(np.flip(body(110), 1))).answer == "outside"
+    with pytest.raises(GuardError, match="too few patients"):
+        fit_parts([shown(p, 1.0) for p in range(5)], [])
+    with pytest.raises(GuardError, match="beyond its limit"):
+        fit_parts([shown(p, 1.0) for p in range(12)], [LIMIT])

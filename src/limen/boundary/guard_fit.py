@@ -106,6 +106,8 @@ def _varies(values: Sequence[Any]) -> bool:
 def _fit_axes(
     shown: Sequence[Shown], limits: Sequence[Limit], folds: Mapping[str, int], header: Header
 ) -> tuple[GuardedAxis, ...]:
+    if not limits:
+        return ()
     fold = np.array([folds[s.patient] for s in shown])
     plain = np.array([_reading_features(s.seen, None) for s in shown])
     with_header = None
