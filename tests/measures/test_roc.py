@@ -21,7 +21,8 @@ from limen.measures.roc import aucs_without_each_patient
 
 # DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988) 837: albumin, total protein and K-G score
 # (10 minus it) of 49 patients with ovarian cancer, and whether surgery helped; the data as
-# printed in the SAS/STAT User's Guide, PROC LOGISTIC, example 8
+# printed in the SAS/STAT User's Guide, "Comparing Receiver Operating Characteristic Curves"
+# (support.sas.com/documentation/cdl/en/statug/68162/HTML/default/statug_logistic_examples08.htm)
 OVARIAN = """
 3.0 5.8 10 0 3.2 6.3 5 1 3.9 6.8 3 1 2.8 4.8 6 0 3.2 5.8 3 1 0.9 4.0 5 0 2.5 5.7 8 0 1.6 5.6 5 1
 3.8 5.7 5 1 3.7 6.7 6 1 3.2 5.4 4 1 3.8 6.6 6 1 4.1 6.6 5 1 3.6 5.7 5 1 4.3 7.0 4 1 3.6 6.7 4 0
@@ -52,6 +53,13 @@ def test_the_example_of_delong():
         gap = made.difference
         found = (gap.value, made.standard_error, gap.low, gap.high, made.p_value)
         assert found == pytest.approx(expected, abs=1.01e-4)
+        # and by the definition of DeLong: variances of the placements of either kind
+        won = pairs(scores[row], helped) - pairs(scores[2], helped)
+        by_definition = won.mean(axis=1).var(ddof=1) / len(won) + won.mean(axis=0).var(
+            ddof=1
+        ) / len(won[0])
+        assert made.standard_error == pytest.approx(np.sqrt(by_definition))
+        assert gap.value == pytest.approx(won.mean())
     assert gap.method == "DeLong, paired"
 
 

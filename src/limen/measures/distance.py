@@ -47,7 +47,7 @@ class SurfaceDistances:
                         al., Nature Methods 2024). They differ in a volume of a single slice:
                         MONAI takes its whole area as surface, Limen its outline.
     medpy               the same elements as MONAI; HD95 is the percentile of both directions
-                        pooled (medpy 0.5.2).
+                        pooled (medpy 0.5.2; before 0.5 its ASSD is what is MASD here).
     surface-distance    elements are marching-cubes patches at the corners of voxels, weighed by
                         their area; a percentile is the smallest distance at which the area
                         reaches that share.
