@@ -33,6 +33,11 @@ what reconstruction does. Axes that are neither here nor in the order of MR or O
 simulated."""
 _SIMULATED = (*_ORDER, *degrade_mr.ORDER, *degrade_oct.ORDER)
 _USUAL_VIEWS = 984
+FACTS = (
+    "photons_per_ray", "kernel", "electronic_noise_photons", "phase_axis", "noise_sd",
+    *degrade_oct.NEEDED,
+)  # fmt: skip
+"""Attributes of a case that a degraded image may depend on."""
 
 
 @dataclass(frozen=True)

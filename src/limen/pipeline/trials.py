@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from limen.boundary.result import Condition, Trial
 from limen.evidence import Outcome, Record, digest_json
+from limen.pipeline.degrade import FACTS
 from limen.pipeline.degrade import METHOD as DEGRADE
 from limen.pipeline.errors import CannotDegrade, ChangedMeanwhile
 from limen.pipeline.graph import METHODS, Chains, current_items, measured_item
@@ -164,11 +165,8 @@ class Trials:
         return self._trial(condition, self.product.store.get_json(record.result), subject)
 
     def _inputs(self, subject: Subject, condition: Condition) -> dict[str, str]:
-        facts = {
-            k: subject.case.attributes[k]
-            for k in ("photons_per_ray", "kernel", "electronic_noise_photons")
-            if k in subject.case.attributes
-        }
+        known = subject.case.attributes
+        facts = {k: known[k] for k in FACTS if k in known}
         return {
             **{k: v for k, v in subject.sources.items() if k != "prediction file"},
             **self._common,
