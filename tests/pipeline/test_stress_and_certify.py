@@ -259,6 +259,21 @@ def test_a_product_without_axes_has_nothing_to_search(product_folder: Path):
         stress(product, effort=EFFORT, workers=1)
 
 
+@pytest.mark.parametrize(
+    ("physics", "words"),
+    [
+        ("ct.dose: {from: 0.5, to: 0.1}", "begins at nominal"),
+        ("ct.kernel: {from: 1 mm, to: 5 mm}", "begins at nominal"),
+    ],
+)
+def test_an_axis_that_does_not_begin_at_nominal_is_refused(product_folder, physics, words):
+    (product_folder / "limen.yaml").write_text(f"{YAML}physics:\n  {physics}\n")
+    product = limen.load(product_folder)
+    product.evaluate(workers=1)
+    with pytest.raises(CannotDegrade, match=words):
+        stress(product, effort=EFFORT, workers=1)
+
+
 def test_an_image_without_noise_cannot_tell_its_dose(tmp_path: Path):
     folder = with_axes(tmp_path / "product", physics="physics:\n  ct.dose: {from: 1.0, to: 0.1}\n")
     product = limen.load(folder)

@@ -33,6 +33,16 @@ what reconstruction does. Axes that are neither here nor in the order of MR or O
 simulated."""
 _SIMULATED = (*_ORDER, *degrade_mr.ORDER, *degrade_oct.ORDER)
 _USUAL_VIEWS = 984
+_BEGINS_AT = {
+    **dict.fromkeys(("ct.dose", "mr.snr", "mr.acceleration", "mr.partial_fourier", "oct.power",
+                     "oct.saturation"), 1.0),
+    **dict.fromkeys(("ct.motion", "ct.metal", "ct.beam_hardening", "ct.rings", "ct.kernel",
+                     "mr.motion", "mr.rotation", "mr.ghosting", "mr.spikes", "mr.off_resonance",
+                     "mr.coil_dropout", "mr.bias_field", "oct.dispersion", "oct.k_clock",
+                     "oct.motion", "oct.defocus"), 0.0),
+    "ct.arc": 180.0,
+}  # fmt: skip
+"""Axes that tell what is done to the data: whatever the data are, they begin here."""
 FACTS = (
     "photons_per_ray", "kernel", "electronic_noise_photons", "phase_axis", "noise_sd",
     *degrade_oct.NEEDED,
@@ -54,7 +64,7 @@ def searched_axes(declaration: Declaration, tolerance: float) -> tuple[SearchAxi
     Raises
     ------
     CannotDegrade
-        For an axis on which images cannot be degraded yet.
+        For an axis on which images cannot be degraded yet, or that does not begin at nominal.
     """
     from limen.boundary import SearchAxis
     from limen.product.axes import AXES
@@ -66,6 +76,13 @@ def searched_axes(declaration: Declaration, tolerance: float) -> tuple[SearchAxi
                 "images of cases cannot be degraded along this axis yet",
                 where=f"physics.{name}",
                 mend=f"declare one of {', '.join(sorted(_SIMULATED))}",
+            )
+        if given.from_ != _BEGINS_AT.get(name, given.from_):
+            raise CannotDegrade(
+                "this axis tells what is done to the data as acquired, and so begins at nominal",
+                where=f"physics.{name}.from",
+                found=f"{given.from_:g}",
+                mend=f"write from: {_BEGINS_AT[name]:g}",
             )
         by_ratio = name in _BY_RATIO and given.from_ > 0 and given.to > 0
         axes.append(
