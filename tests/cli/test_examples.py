@@ -384,7 +384,7 @@ def test_copy_never_overwrites(tmp_path: Path) -> None:
     assert not (tmp_path / "approvals" / "real-ct.yaml").exists()
 
 
-@pytest.mark.parametrize("name", [NAME])
+@pytest.mark.parametrize("name", examples.EXAMPLES)
 def test_every_example_is_declared_and_its_model_small(name: str) -> None:
     from limen.product import AXES, load_declaration
 
