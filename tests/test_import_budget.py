@@ -65,5 +65,5 @@ def test_the_table_of_verbs_is_what_the_files_of_verbs_add():
 def test_the_help_has_each_verb_on_one_line_of_the_terminal():
     for group in VERBS.values():
         for verb, (_, line) in group.items():
-            assert f"  {verb:<10}{line}" in overview().splitlines()
+            assert f"  {verb:<9} {line}" in overview().splitlines()
     assert max(map(len, overview().splitlines())) <= 80

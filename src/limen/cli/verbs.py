@@ -11,6 +11,7 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
         "demo": ("example_verbs", "An example from end to end, up to its report."),
         "new": ("product_verbs", "A commented product folder, from a template or from your data."),
         "check": ("product_verbs", "All that is wrong, at once, before anything is evaluated."),
+        "deidentify-check": ("deidentify_verbs", "Identity in DICOM headers, pixels and faces."),
         "examples": ("example_verbs", "The examples that ship with Limen, and their real data."),
     },
     "Evaluate": {
@@ -73,7 +74,7 @@ def overview() -> str:
     ]
     for title, group in VERBS.items():
         lines += ["", f"{title}:"]
-        lines += [f"  {verb:<10}{line}" for verb, (_, line) in group.items()]
+        lines += [f"  {verb:<9} {line}" for verb, (_, line) in group.items()]
     lines += [
         "",
         "Options:",

@@ -211,12 +211,16 @@ class _CaseWork:
         return encode_nifti(self._prediction)
 
     def measurement(self) -> dict[str, Any]:
+        import numpy as np
+
         from limen.measures import Wanted, measure_case
 
         prediction, reference = self._read_prediction(), self._read_reference()
+        # one order in memory, wherever the prediction comes from: it decides how sums are rounded,
+        # and a result must not depend on whether it was made at once or in two runs
         self._measurement = measure_case(
-            prediction.values,
-            reference.values,
+            np.ascontiguousarray(prediction.values),
+            np.ascontiguousarray(reference.values),
             reference.geometry.affine_lps_mm,
             self._job.declaration.task,
             Wanted.by(self._job.declaration.criteria),
