@@ -87,7 +87,8 @@ def _under_hull(z_mm: NDArray[Any], front_mm: NDArray[Any]) -> NDArray[Any]:
                 break
             hull.pop()
         hull.append(k)
-    return np.interp(z_mm, z_mm[hull], front_mm[hull]) - front_mm
+    under: NDArray[Any] = np.interp(z_mm, z_mm[hull], front_mm[hull]) - front_mm
+    return under
 
 
 def _as_lps(head: Volume) -> tuple[NDArray[np.float32], tuple[float, float, float]]:
