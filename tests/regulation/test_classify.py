@@ -289,3 +289,30 @@ def test_the_declaration_offers_every_fact_with_the_same_words():
         if name in declared and name != "situation":
             words = [w for part in declared[name]["anyOf"] for w in part.get("enum", ())]
             assert set(words) == {o for o in options if isinstance(o, str)}, name
+
+
+# --- what an outline is of ---
+
+
+def outline(statement: str, **more: object) -> UseFacts:
+    given = {"situation": "serious", "outputs": ["contour", "measurement"], "statement": statement}
+    return resolve(read_facts({**given, **more}))[0]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "Outlines suspected intraretinal and subretinal fluid, and states its volume.",
+        "Segments intracranial haemorrhage on CT.",
+        "뇌 CT에서 출혈 부위의 윤곽을 표시한다.",
+    ],
+)
+def test_an_outline_of_what_no_healthy_patient_has_is_of_something_abnormal(statement):
+    assert outline(statement).subject == "abnormality"
+    assert outline(statement, subject="anatomy").subject == "anatomy"
+
+
+def test_an_outline_of_organs_or_for_a_treatment_plan_is_not():
+    assert outline("Outlines the left ventricle and states its volume.").subject == "anatomy"
+    plan = outline("Outlines organs and the tumour for radiotherapy.", for_treatment=True)
+    assert plan.subject == "anatomy"

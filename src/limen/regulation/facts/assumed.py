@@ -34,6 +34,14 @@ _FINDINGS = (
         r"암(?:\s|의|을|이|으로|$)|종양|결절|악성",
     ),
 )
+_ABNORMAL = re.compile(
+    r"(?:suspect|abnormal|patholog|lesion|tumou?r|nodule|cancer|metasta|ha?emorrhag|bleed|ha?ematoma|"
+    r"o?edema|effusion|(?:intra|sub)retinal fluid|drusen|infarct|ischa?emi|stroke|stenosis|"
+    r"aneurysm|embol|plaque|fracture|pneumothorax|pneumonia|polyp|cyst\b)\w*|"
+    r"의심|이상\s*소견|병변|종양|결절|출혈|경색|부종|삼출|협착|동맥류|색전|골절|기흉|폐렴|용종",
+    re.IGNORECASE,
+)
+"""Words for what is not there in a healthy patient."""
 
 
 def resolve(facts: UseFacts) -> tuple[UseFacts, tuple[Assumption, ...]]:
@@ -57,15 +65,7 @@ def resolve(facts: UseFacts) -> tuple[UseFacts, tuple[Assumption, ...]]:
         return value
 
     clinical = facts.outputs & CLINICAL
-    subject = take(
-        "subject",
-        "abnormality"
-        if clinical
-        else "anatomy"
-        if facts.has("contour", "measurement", "treatment")
-        else "image-quality",
-        "taken from the outputs",
-    )
+    subject = take("subject", *_subject(facts))
     finding = next(
         (name for name, words in _FINDINGS if re.search(words, facts.statement, re.IGNORECASE)),
         None,
@@ -119,3 +119,17 @@ def resolve(facts: UseFacts) -> tuple[UseFacts, tuple[Assumption, ...]]:
     take("lay_user", lay, f"user: {facts.user}" if facts.user else "not stated")
     take("death_within_24h", facts.situation == "critical", "taken from the situation")
     return replace(facts, **values), tuple(assumed)
+
+
+def _subject(facts: UseFacts) -> tuple[str, str]:
+    """What the outputs speak of, and why that was taken."""
+    if facts.outputs & CLINICAL:
+        return "abnormality", "taken from the outputs"
+    if not facts.has("contour", "measurement", "treatment"):
+        return "image-quality", "taken from the outputs"
+    said_so = _ABNORMAL.search(facts.statement)
+    # what goes into a treatment plan is drawn as input to it, and finds nothing
+    into_plan = facts.for_treatment or facts.has("treatment")
+    if facts.has("contour") and said_so and not into_plan:
+        return "abnormality", f"read from the statement: {said_so[0]}"
+    return "anatomy", "taken from the outputs"
