@@ -48,12 +48,16 @@ def ball(centre: tuple[float, float, float], radius_mm: float) -> np.ndarray:
     return sum(a**2 for a in apart) <= radius_mm**2
 
 
-def write_case(folder: Path, number: int, *, extra_mark: int = 0, missed: bool = False) -> None:
+def write_case(
+    folder: Path, number: int, *, extra_mark: int = 0, missed: bool = False, lesion_hu: int = 200
+) -> None:
     """One case: lung-like noise, a ball at +200 HU; ``missed`` balls are too dark to be found."""
     rng = np.random.default_rng(number)
     values = rng.normal(-850, 25, SHAPE)
     lesion = ball((8 + number % 5, 9, 6), 4.0)
-    values[lesion] = -700 if missed else 200
+    values[lesion] = -700 if missed else lesion_hu
+    if lesion_hu < 0:  # a ball at a model's threshold is uneven
+        values[lesion] += rng.normal(0, 25, lesion.sum())
     for n in range(extra_mark):
         values[ball((19, 3 + 6 * n, 6), 3.0)] = 200
     geometry = Geometry(AFFINE, SHAPE)

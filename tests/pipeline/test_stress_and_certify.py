@@ -301,6 +301,34 @@ def test_two_origins_never_share_a_certificate(tmp_path: Path):
     assert by_origin == {"phantom": ("val",), "resimulated": ("real",)}
 
 
+def test_use_where_the_model_is_sure_is_learnt_on_some_patients_and_certified_on_others(tmp_path):
+    """Balls next to the model's threshold are missed, and its scores show that it is unsure."""
+    folder = with_axes(tmp_path / "product", patients=0)
+    text = (folder / "limen.yaml").read_text()
+    (folder / "limen.yaml").write_text(
+        text.replace("threshold: 0.5}", "threshold: 0.5, min_volume_mm3: 150}")
+    )
+    for kind in ("images", "references"):
+        for path in (folder / f"data/val/{kind}").iterdir():
+            path.unlink()
+    for number in range(30):
+        write_case(folder / "data/val", number, lesion_hu=-340 if number % 2 else 200)
+    product = limen.load(folder)
+    product.evaluate(workers=1)
+    effort = Effort("test", 1 / 4, 1, 1, False, 1, True)
+    boundary = certify(product, effort=effort, workers=1)
+    found = boundary.selective["phantom"]
+    assert found.certificate.answer == "certified"
+    assert found.failed == 0
+    assert 0 < found.answered < 1
+    assert found.patients_answered == round(found.answered * sum(boundary.certification.values()))
+    # both claims share the error, so that they hold together
+    (everybody,) = boundary.certificates
+    assert everybody.confidence == found.certificate.confidence == pytest.approx(0.875)
+    assert everybody.nominal.failed > 0
+    assert any("where the model is sure" in note for note in boundary.notes)
+
+
 def test_levels_of_an_axis_share_their_random_numbers():
     rng = np.random.default_rng(0)
     image = Volume(
