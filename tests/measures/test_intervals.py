@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from limen.measures import (
+    BadValue,
     CannotSay,
     clopper_pearson,
     clopper_pearson_lower,
@@ -86,5 +87,5 @@ def test_nothing_of_nothing_cannot_be_said(make):
 
 @pytest.mark.parametrize(("events", "n", "confidence"), [(3, 2, 0.9), (-1, 2, 0.9), (1, 2, 1.0)])
 def test_impossible_counts_are_refused(events, n, confidence):
-    with pytest.raises(ValueError, match=r"out of|confidence"):
+    with pytest.raises(BadValue, match=r"so many events|confidence"):
         clopper_pearson(events, n, confidence)

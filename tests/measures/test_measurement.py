@@ -12,7 +12,8 @@ from scipy import stats
 
 from limen.measures import BadScores, CannotSay, agreement, linearity, repeatability
 
-# Bland and Altman, Lancet 1986, table (checked against the copy in R's blandr): peak expiratory flow in L/min of 17 people, by the Wright
+# Bland and Altman, Lancet 1986, table (the same as in R's blandr and qwraps2): peak expiratory
+# flow in L/min of 17 people, by the Wright
 # meter and the mini meter, first and second readings
 WRIGHT = [494, 395, 516, 434, 476, 557, 413, 442, 650, 433, 417, 656, 267, 478, 178, 423, 427]
 WRIGHT_2 = [490, 397, 512, 401, 470, 611, 415, 431, 638, 429, 420, 633, 275, 492, 165, 372, 421]

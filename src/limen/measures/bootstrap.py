@@ -18,8 +18,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from limen.measures.errors import BadScores, CannotSay
-from limen.measures.grid import Array
+from limen.measures.errors import BadScores, BadValue, CannotSay
+from limen.measures.grid import Array, as_floats
 from limen.measures.intervals import Interval
 from limen.measures.outcomes import (
     checked_scores,
@@ -78,7 +78,7 @@ def bootstrap_mean(
         bootstrap would state an interval of no width.
     BadScores
     """
-    found = np.asarray(values, dtype=float)
+    found = as_floats(values, "list of values")
     return bootstrap_ratio(
         found,
         np.ones_like(found),
@@ -283,7 +283,7 @@ def interval_of_resamples(
     Raises :class:`CannotSay`.
     """
     if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie between 0 and 1, got {confidence}")
+        raise BadValue("the confidence does not lie between 0 and 1", found=str(confidence))
     defined = drawn[np.isfinite(drawn)]
     if len(defined) < 0.99 * len(drawn):
         raise CannotSay(
@@ -341,7 +341,7 @@ def _bca_levels(drawn: Array, estimate: float, left_out: Array, levels: Array) -
 def _sums_by_patient(
     numerators: ArrayLike, denominators: ArrayLike, patients: Sequence[Hashable] | Array
 ) -> tuple[Array, Array]:
-    top, bottom = np.asarray(numerators, dtype=float), np.asarray(denominators, dtype=float)
+    top, bottom = as_floats(numerators, "numerators"), as_floats(denominators, "denominators")
     if top.ndim != 1 or top.shape != bottom.shape:
         raise BadScores(
             "numerators and denominators are not of one length",

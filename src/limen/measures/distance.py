@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from limen.measures.errors import BadConvention, ShapeMismatch, Undefined
-from limen.measures.grid import Array, checked_affine, checked_pair
+from limen.measures.grid import Array, checked_affine, checked_pair, flat_axes
 
 if TYPE_CHECKING:
     from limen.measures.runs import Runs
@@ -254,7 +254,7 @@ def hd95_mm(
     for runs, name in zip(pair, ("prediction", "reference"), strict=True):
         if not len(runs):
             raise Undefined(f"{name} is empty")
-    flat = (p.shape[0] == 1, p.shape[1] == 1, p.shape[2] == 1)
+    flat = flat_axes(p.shape)
     (found,) = surface_distances([pair], axes_mm, order, flat, convention)
     assert found is not None
     return found.hd95_mm

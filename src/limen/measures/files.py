@@ -17,7 +17,7 @@ from limen.measures.errors import (
     SpacingMissing,
     UnknownFile,
 )
-from limen.measures.grid import Array, checked_affine
+from limen.measures.grid import Array, as_floats, checked_affine
 
 if TYPE_CHECKING:
     from limen.data import Geometry, Volume
@@ -80,7 +80,7 @@ def _affine(
             "the spacing of the voxels is missing",
             mend="say spacing_mm=(...), in mm along each axis, or affine_mm=",
         )
-    spacing = np.asarray(spacing_mm, dtype=float)
+    spacing = as_floats(spacing_mm, "spacing")
     if spacing.shape != (dimensions,) or not (np.isfinite(spacing) & (spacing > 0)).all():
         raise BadAffine(
             f"the spacing is not {dimensions} numbers above zero",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from limen.measures.errors import BadAffine, NotALabelMap, ShapeMismatch
+from limen.measures.errors import BadAffine, BadValue, NotALabelMap, ShapeMismatch
 
 Array = NDArray[Any]
 Mask = NDArray[np.bool_]
@@ -22,7 +23,7 @@ def checked_affine(affine_mm: ArrayLike) -> Array:
     BadAffine
         When it is not 4 by 4, not finite, or maps voxels to no volume (a spacing of zero).
     """
-    affine = np.asarray(affine_mm, dtype=float)
+    affine = as_floats(affine_mm, "affine")
     if affine.shape != (4, 4) or not np.isfinite(affine).all():
         raise BadAffine(
             "the affine is not a 4 by 4 matrix of finite numbers",
@@ -48,7 +49,7 @@ def checked_pair(prediction: ArrayLike, reference: ArrayLike) -> tuple[Mask, Mas
 
     Raises
     ------
-    ShapeMismatch
+    ShapeMismatch, NotALabelMap
     """
     p, r = np.asarray(prediction), np.asarray(reference)
     if p.shape != r.shape:
@@ -57,7 +58,30 @@ def checked_pair(prediction: ArrayLike, reference: ArrayLike) -> tuple[Mask, Mas
             found=f"shape {p.shape} against {r.shape}",
             mend="bring the prediction onto the grid of the reference",
         )
+    for mask, what in ((p, "prediction"), (r, "reference")):
+        if mask.dtype.kind not in "biuf":
+            raise NotALabelMap(f"the {what} does not hold numbers", found=str(mask.dtype))
     return p.astype(bool, copy=False), r.astype(bool, copy=False)
+
+
+def flat_axes(shape: Sequence[int]) -> tuple[bool, bool, bool]:
+    """Axes of a single voxel, along which nothing counts as a neighbour; of a grid that is one
+    voxel none, so that the voxel is its own surface."""
+    a, b, c = shape
+    if a == b == c == 1:
+        return False, False, False
+    return a == 1, b == 1, c == 1
+
+
+def as_floats(values: ArrayLike, what: str) -> Array:
+    """An array of float64. Raises :class:`BadValue` where it does not hold real numbers."""
+    try:
+        found = np.asarray(values)
+        if found.dtype.kind == "c":
+            raise TypeError
+        return found.astype(np.float64, copy=False)
+    except (TypeError, ValueError):
+        raise BadValue(f"the {what} does not hold real numbers", mend="give numbers") from None
 
 
 def small_labels(labels: ArrayLike, what: str) -> Array:
@@ -85,7 +109,7 @@ def small_labels(labels: ArrayLike, what: str) -> Array:
         raise NotALabelMap(f"the {what} does not hold numbers", found=str(a.dtype))
     if a.size == 0:
         return a.astype(np.uint8)
-    low, high = a.min(), a.max()  # NaN if there is one
+    low, high = float(a.min()), float(a.max())  # NaN if there is one
     if not (np.isfinite(low) and np.isfinite(high)):
         raise NotALabelMap(
             f"the {what} holds values that are not whole numbers",

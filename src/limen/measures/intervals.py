@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from limen.measures.errors import CannotSay
+from limen.measures.errors import BadValue, CannotSay
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,8 @@ def normal_interval(
 
 def _check_proportion(events: int, n: int, confidence: float) -> None:
     if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie between 0 and 1, got {confidence}")
-    if not 0 <= events <= n:
-        raise ValueError(f"{events} events out of {n} cannot be")
+        raise BadValue("the confidence does not lie between 0 and 1", found=str(confidence))
+    if not 0 <= events <= n or int(events) != events or int(n) != n:
+        raise BadValue("there cannot be so many events", found=f"{events} of {n}")
     if n == 0:
         raise CannotSay("a proportion cannot be said with n = 0", mend="add cases")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from limen.measures.errors import NotALabelMap, Undefined
-from limen.measures.grid import Array
+from limen.measures.grid import Array, flat_axes
 
 if TYPE_CHECKING:
     from limen.measures.runs import Runs
@@ -53,8 +53,7 @@ class LabelPair:
 
     @property
     def flat_axes(self) -> tuple[bool, bool, bool]:
-        a, b, c = self.prediction.shape
-        return a == 1, b == 1, c == 1
+        return flat_axes(self.prediction.shape)
 
 
 def structures_of(

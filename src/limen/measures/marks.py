@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from limen.measures.errors import BadValue, ShapeMismatch, Undefined
-from limen.measures.grid import Array
+from limen.measures.grid import Array, as_floats
 
 if TYPE_CHECKING:
     from limen.measures.lesions import Lesions
@@ -140,7 +140,9 @@ def marked_case(
     can find. Marks join in order of falling score, each by an augmenting path; matchings of this
     kind are a matroid, so what is best at one threshold stays best at the next.
     """
-    found = np.asarray(scores, dtype=float).reshape(-1)
+    if n_lesions < 0:
+        raise BadValue("there cannot be fewer than no lesions", found=str(n_lesions))
+    found = as_floats(scores, "list of scores").reshape(-1)
     if not np.isfinite(found).all():
         raise BadValue("a mark has no finite score", found="NaN or infinity")
     weights = (
@@ -210,7 +212,7 @@ def hits_by_distance(
     within_mm : float or (N,) array
         For all lesions, or of each (its radius, say).
     """
-    lesions, marks = np.asarray(lesions_mm, float), np.asarray(marks_mm, float)
+    lesions, marks = as_floats(lesions_mm, "list of lesions"), as_floats(marks_mm, "list of marks")
     if not lesions.size or not marks.size:
         return []
     if lesions.ndim != 2 or marks.ndim != 2 or lesions.shape[1] != marks.shape[1]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from limen.measures.errors import BadValue, ShapeMismatch
-from limen.measures.grid import Array
+from limen.measures.grid import Array, as_floats
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def box_iou(reference: ArrayLike, prediction: ArrayLike) -> Array:
 
 
 def _points(points: ArrayLike, what: str) -> Array:
-    a = np.asarray(points, dtype=float)
+    a = as_floats(points, what)
     if a.size == 0:
         return a.reshape(0, 3)
     if a.ndim != 2 or a.shape[1] not in (2, 3):
@@ -172,7 +172,7 @@ def _points(points: ArrayLike, what: str) -> Array:
 
 
 def _boxes(boxes: ArrayLike, what: str) -> Array:
-    a = np.asarray(boxes, dtype=float)
+    a = as_floats(boxes, what)
     if a.size == 0:
         return a.reshape(0, 6)
     if a.ndim != 2 or a.shape[1] not in (4, 6):

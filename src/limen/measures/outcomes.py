@@ -30,6 +30,11 @@ def numbered(patients: Sequence[Hashable] | Array, cases: int) -> tuple[Array, i
     BadScores
         For another length, or a case whose patient is None or NaN.
     """
+    if patients is None:
+        raise BadScores(
+            "the patients are missing",
+            mend="name the patient of each case; range(N) where each is a patient of its own",
+        )
     listed = patients.tolist() if isinstance(patients, np.ndarray) else list(patients)
     if len(listed) != cases:
         raise BadScores(

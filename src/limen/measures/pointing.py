@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from limen.measures.errors import BadValue, ShapeMismatch, Undefined
-from limen.measures.grid import checked_affine
+from limen.measures.grid import as_floats, checked_affine
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def localisation(
     within_mm : float, optional
         Radius of a hit, its end included.
     """
-    p, r = np.asarray(prediction_mm, float), np.asarray(reference_mm, float)
+    p, r = as_floats(prediction_mm, "answered point"), as_floats(reference_mm, "true point")
     if p.shape != r.shape or p.ndim != 1 or p.size not in (2, 3):
         raise ShapeMismatch(
             "these are not two points of two or three coordinates",
@@ -99,7 +99,7 @@ def pointing_game(
     Zhang et al., "Top-down neural attention by excitation backprop", IJCV 2018, who allow 15
     pixels; here the tolerance is in mm.
     """
-    h, inside = np.asarray(heat, float), np.asarray(reference) != 0
+    h, inside = as_floats(heat, "heat map"), np.asarray(reference) != 0
     if h.shape != inside.shape or h.ndim not in (2, 3):
         raise ShapeMismatch(
             "heat map and reference are not on one grid of two or three axes",

@@ -286,6 +286,8 @@ def staple(
     code = np.zeros(maps[0].shape, np.uint32)
     for n, m in enumerate(maps):
         code |= (m == label).astype(np.uint32) << np.uint32(n)
+    if not code.size:
+        raise Undefined("the maps have no voxel, so nothing can be estimated")
     patterns, inverse, counts = np.unique(code, return_inverse=True, return_counts=True)
     marks = ((patterns[:, None] >> np.arange(len(maps), dtype=np.uint32)) & 1).astype(float)
     share = float((marks.mean(axis=1) * counts).sum() / counts.sum())

@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from limen.measures.bootstrap import MIN_PATIENTS
-from limen.measures.errors import CannotSay
+from limen.measures.errors import BadScores, CannotSay
 from limen.measures.figure import Figure, figure
-from limen.measures.grid import Array
+from limen.measures.grid import Array, as_floats
 from limen.measures.intervals import Interval, normal_interval
 from limen.measures.outcomes import (
     checked_scores,
@@ -102,7 +102,12 @@ def auc_difference(
 
     The interval of the difference is a normal one. Parameters and errors as :func:`auc`.
     """
-    pair = np.stack([checked_scores(scores), checked_scores(other_scores, "the other scores")])
+    sides = checked_scores(scores), checked_scores(other_scores, "the other scores")
+    if len(sides[0]) != len(sides[1]):
+        raise BadScores(
+            "the two scores are not of the same cases", found=f"{len(sides[0])} and {len(sides[1])}"
+        )
+    pair = np.stack(sides)
     truth = checked_truth(positive, pair.shape[1])
     codes, n = numbered(patients, pair.shape[1])
     values, cov = _aucs(pair, truth, codes, n)
@@ -137,6 +142,8 @@ def auc_difference_unpaired(
         Also when a patient is in both sets: then the two are not independent.
     BadScores
     """
+    for given in (patients, other_patients):
+        numbered(given, len(given) if given is not None else 0)
     shared = set(patients) & set(other_patients)
     if shared:
         raise CannotSay(
@@ -185,7 +192,9 @@ def auc_covariance(
         Without cases of both kinds, or with fewer than two patients of either.
     BadScores
     """
-    table = np.stack([checked_scores(s) for s in np.atleast_2d(np.asarray(scores, dtype=float))])
+    table = np.stack(
+        [checked_scores(s) for s in np.atleast_2d(as_floats(scores, "table of scores"))]
+    )
     truth = checked_truth(positive, table.shape[1])
     codes, n = numbered(patients, table.shape[1])
     values, covariance = _aucs(table, truth, codes, n)

@@ -8,6 +8,7 @@ import numba
 import numpy as np
 
 from limen.measures.grid import Array
+from limen.measures.grid import flat_axes as flat_axes_of
 from limen.measures.runs import Runs
 
 
@@ -25,8 +26,7 @@ def surface_voxels(runs: Runs, flat_axes: tuple[bool, bool, bool] | None = None)
         Axes that have no neighbours to look at. Default: those along which the grid has a
         single voxel, so that a single slice has its outline as surface and not its whole area.
     """
-    a, b, c = runs.shape
-    return surfaces([runs], flat_axes or (a == 1, b == 1, c == 1))[0]
+    return surfaces([runs], flat_axes or flat_axes_of(runs.shape))[0]
 
 
 def surfaces(masks: Sequence[Runs], flat_axes: tuple[bool, bool, bool]) -> tuple[Array, Array]:
