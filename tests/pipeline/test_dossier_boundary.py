@@ -30,6 +30,7 @@ from limen.pipeline.dossier import gather, write_dossier
 from limen.pipeline.graph import METHODS
 from limen.pipeline.limits import wording_evidence
 from limen.pipeline.product import Product
+from limen.pipeline.redo import redo_from_graph
 from limen.pipeline.status import status
 from limen.pipeline.stress import Effort
 from limen.reports.dossier import DossierInput
@@ -140,6 +141,18 @@ def test_the_page_travels_unaltered_and_only_while_it_holds(bounded: Path, tmp_p
     written, _ = write_dossier(limen.load(folder), ON, pdf=False)
     assert not list((written / "boundary").iterdir())
     assert NOTHING in (written / "dossier.html").read_text()
+
+
+def test_a_change_of_the_axes_redoes_the_boundary_alone(bounded: Path, tmp_path: Path) -> None:
+    new = Path(shutil.copytree(bounded, tmp_path / "new"))
+    text = (new / "limen.yaml").read_text()
+    (new / "limen.yaml").write_text(text.replace("from: 2.5 mm, to", "from: 3 mm, to"))
+    found = redo_from_graph(limen.load(bounded), limen.load(new))
+    timed = [a for a in found.again if a.kind != "report"]
+    assert [a.kind for a in timed] == ["stress", "boundary"]
+    assert timed[0].because == ("physics",)
+    assert found.seconds == pytest.approx(sum(a.seconds for a in timed))
+    assert "trials of degraded cases" in timed[0].pace
 
 
 def test_a_stale_boundary_certifies_nothing_anywhere(bounded: Path) -> None:
