@@ -185,3 +185,19 @@ def test_noise_and_speckle_are_as_stated(site):
 def test_the_cohort_can_be_sent_to_workers():
     assert pickle.loads(pickle.dumps(RETINAS)) == RETINAS
     assert not set(RETINAS.numbers("development")) & set(RETINAS.numbers("validation"))
+
+
+def test_other_eyes_are_no_near_duplicates_and_the_same_eye_is(patient):
+    """All maculae are a bright band; what tells them apart is finer than a cube of a volume."""
+    from limen.data.leakage import LIMIT, find_leaks, fingerprint
+    from limen.data.volume import Volume
+
+    values = patient.image.values
+    noisy = 0.8 * values + 4 + np.random.default_rng(0).standard_normal(values.shape)
+    again = fingerprint(Volume(noisy.astype(np.float32), patient.image.geometry))
+    others = [fingerprint(simulate_retina(SEED, n).image) for n in (4, 7, 10)]
+    mine = [("development/a", "p", fingerprint(patient.image))]
+    theirs = [(f"validation/{n}", f"q{n}", f) for n, f in enumerate((again, *others))]
+    leaks = find_leaks(mine, theirs)
+    assert [(x.case_b, x.kind) for x in leaks] == [("validation/0", "near-duplicate")]
+    assert leaks[0].distance < LIMIT

@@ -287,12 +287,16 @@ def _pixel_digest(values: Array) -> str:
 
 
 def _place_sketch(values: Array, spacing_mm: Array, first_mm: Array) -> Array | None:
-    extent = float((np.array(values.shape) * spacing_mm).max())
-    cell = _CELL_MM
-    while extent / cell < 20:  # an eye or a small animal needs a finer lattice
-        cell /= 2
+    extent = np.array(values.shape) * spacing_mm
+    cells_mm = np.full(3, _CELL_MM)
+    if extent.max() / _CELL_MM < 20:
+        # An eye or a small animal needs a finer lattice, along each axis its own: an OCT volume is
+        # five times as wide as deep, and in cubes all of them would look alike.
+        for axis in range(3):
+            while extent[axis] / cells_mm[axis] < 20 and cells_mm[axis] > 2 * spacing_mm[axis]:
+                cells_mm[axis] /= 2
     weights, starts = [], []
-    for axis in range(3):
+    for axis, cell in enumerate(cells_mm):
         low = (first_mm[axis] - spacing_mm[axis] / 2) / cell
         high = low + values.shape[axis] * spacing_mm[axis] / cell
         begin, end = int(np.ceil(low - 1e-3)), int(np.floor(high + 1e-3))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from limen.pipeline.product import LoadedSet, Product
 
 METHODS = {
-    "case": "data.case/1",
+    "case": "data.case/2",
     "prediction": "models.predict/1",
     "measurement": "measures.case/3",
     "picture": "reports.picture/1",
