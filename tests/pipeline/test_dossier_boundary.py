@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from datetime import date
 from pathlib import Path
@@ -33,7 +34,7 @@ from limen.pipeline.product import Product
 from limen.pipeline.redo import redo_from_graph
 from limen.pipeline.status import status
 from limen.pipeline.stress import Effort
-from limen.reports.dossier import DossierInput
+from limen.reports.dossier import DossierInput, render_dossier
 
 ON = date(2026, 11, 24)
 SHORT = Effort("test", 1 / 4, 1, 2, False, 1, False)
@@ -112,6 +113,11 @@ def test_failure_modes_are_risks_with_the_explanations_record(bounded: Path) -> 
     assert record is not None
     assert [(r.situation, r.source) for r in risks] == [("Where diameter_mm < 7.", record.result)]
     assert "3 of 6 findings fail" in risks[0].occurrence_words
+    page = render_dossier(gathered(bounded), pdf=False)["dossier.html"].decode()
+    found = re.search(r'href="#([^"]+)">diameter_mm &lt; 7: 3 of 6', page)
+    assert found is not None
+    assert f'id="{found[1]}"' in page
+    assert record.result[:12] in found[1]
     ids = [r.id for r in gathered(bounded).risks]
     assert ids == [f"R{n}" for n in range(1, len(ids) + 1)]
 
