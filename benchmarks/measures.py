@@ -9,6 +9,7 @@ measure of ``limen.measures.segmentation``.
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -92,7 +93,7 @@ def in_a_process(code: str) -> dict[str, float]:
 
 
 LARGE_CODE = """
-import json, re, time, numpy as np
+import json, re, statistics, time, numpy as np
 from pathlib import Path
 from measures import LARGE_SPACING_MM, TOLERANCE_MM
 from limen.measures import Wanted, measure_case
@@ -112,8 +113,64 @@ for _ in range(9):
     processor.append(time.process_time() - worked)
 # getrusage would count what the parent process held before this one began
 peak = int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
-print(json.dumps(dict(first=first, least=min(times), processor=min(processor), peak=peak,
+print(json.dumps(dict(first=first, median=statistics.median(times), least=min(times),
+                      processor=statistics.median(processor), peak=peak,
                       lesions=len(m.reference) - 1)))
+"""
+
+MANY_CODE = """
+import json, time, numpy as np
+from limen.measures import measure_case, segmentation
+from limen.product.declaration import Task
+rng = np.random.default_rng(0)
+shape, spacing = (256, 256, 128), (0.8, 0.8, 2.5)
+p, r = ((rng.random(shape) < 0.017).astype(np.uint8) for _ in range(2))
+task = Task(kind="lesion-detection", labels={"lesion": 1})
+labels = np.zeros(shape, np.uint16)
+for value in range(1, 3001):
+    i, j, k = rng.integers(4, np.array(shape) - 4)
+    labels[i - 3 : i + 3, j - 3 : j + 3, k - 2 : k + 2] = value
+moved = np.roll(labels, 1, 0)
+works = dict(
+    specks=lambda: measure_case(p, r, np.diag([*spacing, 1.0]), task),
+    labels=lambda: segmentation(moved, labels, spacing_mm=spacing, nsd_tolerance_mm=2),
+)
+told = {}
+for name, work in works.items():
+    work()
+    begun = time.perf_counter()
+    answer = work()
+    told[name] = time.perf_counter() - begun
+    told["n_" + name] = len(getattr(answer, "reference", answer))
+print(json.dumps(told))
+"""
+
+FOLDER_CODE = """
+import json, subprocess, sys, tempfile, time
+from pathlib import Path
+import nibabel as nib, numpy as np
+rng = np.random.default_rng(0)
+with tempfile.TemporaryDirectory() as folder:
+    sides = [Path(folder) / side for side in ("predictions", "references")]
+    for side in sides:
+        side.mkdir()
+    for n in range(25):
+        r = np.zeros((32, 32, 16), np.uint8)
+        i, j, k = rng.integers(2, (22, 22, 8))
+        r[i : i + 6, j : j + 6, k : k + 4] = 1
+        for side, values in zip(sides, (np.roll(r, 1, 0), r)):
+            nib.save(nib.Nifti1Image(values, np.eye(4)), side / f"{{n}}.nii.gz")
+            data = (side / f"{{n}}.nii.gz").read_bytes()
+            for more in range(1, {cases} // 25):
+                (side / f"{{n}}-{{more}}.nii.gz").write_bytes(data)
+    command = [sys.executable, "-c", "from limen.cli import main; main()", "measure",
+               *map(str, sides), "--label", "lesion=1", "--lesions", "--csv"]
+    begun = time.perf_counter()
+    rows = subprocess.run(command, capture_output=True, text=True, check=True).stdout.count(chr(10))
+    took = time.perf_counter() - begun
+    import resource
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+print(json.dumps(dict(took=took, rows=rows - 1, peak=peak)))
 """
 
 FIRST_CODE = """
@@ -199,6 +256,8 @@ def main() -> None:
             paths[name] = f"{folder}/{name}.npy"
             np.save(paths[name], organ_with_lesions(seed))
         large = in_a_process(LARGE_CODE.format(**paths))
+    many = in_a_process(MANY_CODE)
+    folders = [in_a_process(FOLDER_CODE.format(cases=n)) for n in (250, 2500)]
     masks_mb = 2 * np.prod(LARGE) / 2**20
     most_mb = 3 * masks_mb + 200
     mine = took["ours"]
@@ -217,11 +276,24 @@ def main() -> None:
             Row("first call of a process, kernels from the cache", first["first"], "s"),
             Row("second call of that process", first["second"], "s"),
             Row(f"512 x 512 x 300, organ and {large['lesions']:.0f} lesions, all and matching",
-                large["least"], "s", target="at most 1 s", holds=large["least"] <= 1),
+                large["median"], "s", target="at most 1 s", holds=large["median"] <= 1),
+            Row("the least of 9 rounds of it", large["least"], "s"),
             Row("its processor time, all threads together", large["processor"], "s"),
             Row("its first call, with loading the kernels", large["first"], "s"),
             Row("its peak memory, the masks and the interpreter included", large["peak"], "MiB",
                 target=f"at most {most_mb:.0f} MiB", holds=large["peak"] <= most_mb),
+            Row(f"{many['n_specks']:.0f} specks against as many, all and matching",
+                many["specks"], "s"),
+            Row(f"{many['n_labels']:.0f} labels, all measures", many["labels"], "s"),
+            *(
+                Row(f"limen measure of a folder of {f['rows']:.0f} small cases, with lesions",
+                    f["took"], "s") for f in folders
+            ),
+            Row("largest process of the larger folder", folders[1]["peak"], "MiB", "the smaller",
+                folders[0]["peak"], "at most 1.2 times",
+                folders[1]["peak"] <= 1.2 * folders[0]["peak"]),
+            Row("processes waiting for a core, mean of a minute, at the end", os.getloadavg()[0],
+                ""),
         ]
     )  # fmt: skip
 
