@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from limen.physics.ct import Acquisition
     from limen.product import Declaration
 
-METHOD = "pipeline.degrade/1"
+METHOD = "pipeline.degrade/2"
 """Raised whenever the same condition of the same image may give another one."""
 
 _BY_RATIO = {
@@ -146,9 +146,10 @@ def degrade(
     acquisition = _acquisition(image, attributes, nominal, case)
     values = image.values
     applied = []
+    views_left = 1.0
     for axis in (a for a in _ORDER if a in condition):
         if axis == "ct.dose":
-            acquisition = _with_photons(acquisition, image, case)
+            acquisition = _with_photons(acquisition, image, case, views_left)
         operator = _operator(axis, acquisition, image, attributes, nominal)
         try:
             drawn = operator.draw(condition[axis], seed_of(case, axis))
@@ -160,8 +161,10 @@ def degrade(
         values = done.data
         applied.append(done.record.as_dict())
         if axis in ("ct.views", "ct.arc"):
-            # noise that is added later is that of the views that are left
-            acquisition = operator.degraded_acquisition(drawn)
+            # Noise that is added later is as strong as that of the views that are left. Its draw is
+            # that of all views, so that conditions differ in the condition alone.
+            left = operator.degraded_acquisition(drawn).geometry.n_views
+            views_left *= left / acquisition.geometry.n_views
     return Degraded(Volume(values, image.geometry), tuple(applied))
 
 
@@ -219,22 +222,26 @@ def _acquisition(
     )
 
 
-def _with_photons(acquisition: Acquisition, image: Volume, case: str) -> Acquisition:
+def _with_photons(
+    acquisition: Acquisition, image: Volume, case: str, views_left: float
+) -> Acquisition:
+    """With the photons that made the image, of which fewer views hold a share."""
     from dataclasses import replace
 
     from limen.physics.ct import photons_of_image
 
-    if acquisition.photons_per_ray is not None:
-        return acquisition
-    read = photons_of_image(image.values, acquisition, seed=seed_of(case, "photons"))
-    if read.value is None:
-        raise CannotDegrade(
-            "it cannot be read off the image how many photons made it",
-            where=f"{case}, ct.dose",
-            found=read.because,
-            mend="state photons_per_ray in the manifest, or leave ct.dose out",
-        )
-    return replace(acquisition, photons_per_ray=read.value)
+    photons = acquisition.photons_per_ray
+    if photons is None:
+        read = photons_of_image(image.values, acquisition, seed=seed_of(case, "photons"))
+        if read.value is None:
+            raise CannotDegrade(
+                "it cannot be read off the image how many photons made it",
+                where=f"{case}, ct.dose",
+                found=read.because,
+                mend="state photons_per_ray in the manifest, or leave ct.dose out",
+            )
+        photons = read.value
+    return replace(acquisition, photons_per_ray=photons * views_left)
 
 
 def _operator(
