@@ -14,13 +14,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from limen.boundary import Boundary, Guard
 from limen.boundary.explain import Explanation
 from limen.boundary.guard_file import BOUNDARY_FILE, DIGESTS_FILE, digests_of
 from limen.errors import LimenError
 from limen.evidence import write_atomically
+from limen.reports.templating import environment
 
 PAGE_FILE = "boundary.html"
 FORMAT = 1
@@ -182,10 +183,4 @@ def write_boundary(document: BoundaryDocument, folder: Path) -> Path:
 
 @cache
 def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("limen.reports", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    return environment({})

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from limen.product.criteria import MEASURES
@@ -21,6 +21,7 @@ from limen.reports.content import DatasetReport, ReportInput
 from limen.reports.definitions import definitions
 from limen.reports.figures import FigureTable, figure_table
 from limen.reports.groups import GroupTables, group_tables
+from limen.reports.templating import environment
 from limen.reports.words import (
     MEASURE_NAMES,
     REACHES,
@@ -125,17 +126,13 @@ def render(given: ReportInput) -> str:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("limen.reports", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    return environment(
+        {
+            "count": count,
+            "tied": _tied,
+            "num": lambda v: minus(f"{v:.3g}" if abs(v) < 1000 else f"{v:.0f}"),
+        }
     )
-    environment.filters["count"] = count
-    environment.filters["tied"] = _tied
-    environment.filters["num"] = lambda v: minus(f"{v:.3g}" if abs(v) < 1000 else f"{v:.0f}")
-    return environment
 
 
 def _set_view(given: DatasetReport, product: Declaration, n: int) -> SetView:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from limen.regulation.answer import NOTICE
 from limen.regulation.rules import NAMES
 from limen.reports.dossier.content import DECLARATION, DossierInput, Indexed, RiskLine
 from limen.reports.dossier.figures import Shown, anchor, shown
+from limen.reports.templating import environment
 
 HISTORY_MOST = 40
 """Steps of the history on the page; the file beside it has all."""
@@ -89,12 +90,4 @@ def declared(digest: str, version: str) -> Indexed:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("limen.reports", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["anchor"] = anchor
-    return environment
+    return environment({"anchor": anchor})
