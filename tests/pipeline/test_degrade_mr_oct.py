@@ -52,6 +52,8 @@ def test_every_axis_that_an_example_declares_can_be_searched_and_applied(name, s
     for axis in searched_axes(declared, 0.05):
         nominal = at(image, attributes, **{axis.name.replace(".", "_", 1): axis.nominal})
         np.testing.assert_array_equal(nominal, image.values)
+        between = 0.5 * (axis.nominal + axis.worst) + 0.01 * (axis.worst - axis.nominal)
+        assert at(image, attributes, **{axis.name.replace(".", "_", 1): between}).any()
         worst = at(image, attributes, **{axis.name.replace(".", "_", 1): axis.worst})
         assert worst.shape == image.values.shape
         assert np.isfinite(worst).all()
