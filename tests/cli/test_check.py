@@ -361,3 +361,19 @@ def test_the_verb_lists_all_and_says_so_by_its_exit_status(folder):
 def test_there_is_no_product(tmp_path):
     with pytest.raises(ProductNotFound):
         check(tmp_path)
+
+
+def test_approvals_that_contradict_each_other_and_weights_without_theirs(folder):
+    board = "kind: retrospective-waiver\nboard: A\nnumber: n-1\nexpires: 2990-01-0{}\n"
+    for name, day in (("a.yaml", 1), ("b.yaml", 2)):
+        (folder / name).write_text(board.format(day))
+    text = (
+        (folder / "limen.yaml")
+        .read_text()
+        .replace("validation, approval: a.yaml", "validation, approval: b.yaml")
+    )
+    more = "lineage: [{name: pretrained, kind: weights, approval: w.yaml}]\n"
+    (folder / "limen.yaml").write_text(text + more)
+    found = {(p.where, p.what) for p in check(folder, workers=1).problems if p.weight == "wrong"}
+    assert ("a.yaml and b.yaml", "two files state one approval differently") in found
+    assert any(where.startswith("lineage: approval w.yaml") for where, _ in found)

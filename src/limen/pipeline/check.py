@@ -130,6 +130,7 @@ def _check_parts(
         checked.add("wrong", error, "evidence")
     declared = product.declaration.data
     found = [s for d in declared if (s := _find(product, d, pseudonyms, checked)) is not None]
+    _check_agreement(product, checked)
     model_reads = _check_model(product, checked)
     prints = _read_cases(product, found, checked, model_reads, workers, shown)
     product.digests.save()
@@ -205,6 +206,25 @@ def _find(
     row["cases"] = len(found.cases) + len(found.problems)
     row["patients"] = len({c.patient for c in found.cases})
     return _Found(declared, found.cases)
+
+
+def _check_agreement(product: Product, checked: Checked) -> None:
+    """Approvals held against each other, and those of what the lineage names."""
+    from limen.data import Approval, load_approval, require_agreement
+
+    approvals: dict[str, Approval] = {}
+    of_sets = [d.approval for d in product.declaration.data]
+    made = getattr(product.declaration, "lineage", [])
+    for file in [*of_sets, *(m.approval for m in made if m.approval is not None)]:
+        try:
+            approvals[file] = load_approval(product.folder / file)
+        except LimenError as error:
+            if file not in of_sets:  # those of data sets are told with their sets
+                checked.add("wrong", error, "lineage")
+    try:
+        require_agreement(approvals)
+    except LimenError as error:
+        checked.add("wrong", error)
 
 
 def _read_cases(

@@ -21,6 +21,7 @@ from limen.pipeline.graph import (
     summary_inputs,
     verdicts_inputs,
 )
+from limen.pipeline.model import model_identity
 from limen.pipeline.recompute import keep_content
 from limen.pipeline.registration import make_latest
 
@@ -38,6 +39,7 @@ def report_path(product: Product) -> Path:
 
 def report_inputs(product: Product) -> dict[str, str]:
     """Digests of everything the report shows."""
+    import limen
     from limen.pipeline.reach import limits_today
     from limen.pipeline.reuse import use_counts
 
@@ -50,6 +52,9 @@ def report_inputs(product: Product) -> dict[str, str]:
         # an approval ends by the calendar alone, and the report has to be written again then
         "reach": digest_json(limits_today(product)),
         "uses": digest_json(use_counts(product)),
+        # shown as they are: other weights or methods may give the very same results
+        "model": digest_json(model_identity(product)[1]),
+        "methods": digest_json([limen.__version__, METHODS]),
         "case attributes": digest_json(
             [[s.name, c.id, c.patient, dict(c.attributes)] for s in sets for c in s.cases]
         ),
