@@ -201,3 +201,16 @@ def test_other_eyes_are_no_near_duplicates_and_the_same_eye_is(patient):
     leaks = find_leaks(mine, theirs)
     assert [(x.case_b, x.kind) for x in leaks] == [("validation/0", "near-duplicate")]
     assert leaks[0].distance < LIMIT
+
+
+def test_the_guard_can_look_at_an_eye(patient):
+    """An eye is smaller than the blocks in which the guard sees a body."""
+    from limen.boundary.guard_features import GRID, look, patient_slices
+
+    image = patient.image
+    slices, pixel_mm, _ = patient_slices(image.values, image.geometry.affine_lps_mm)
+    seen = look(slices, pixel_mm, "OCT")
+    assert np.isfinite(seen.anatomy).all()
+    assert seen.blocks.shape[:2] == (GRID, GRID)
+    bright = seen.blocks.mean(axis=(0, 2))
+    assert bright.argmax() not in (0, GRID - 1)  # vitreous in front, sclera behind

@@ -154,8 +154,8 @@ def condition_of(rows: list[Array]) -> Array:
     """Features of an image from those of its slices: the median, and their spread where told."""
     stack = np.array(rows)
     known = np.isfinite(stack)
-    out = np.full(stack.shape[1], np.nan)
-    for j in np.flatnonzero(known.any(axis=0)):
+    out = np.median(stack, axis=0)
+    for j in np.flatnonzero(known.any(axis=0) & ~known.all(axis=0)):
         out[j] = np.median(stack[known[:, j], j])
     here = CONDITION_NAMES.index("share of tissue unrest between slices")
     fine = stack[:, 0][known[:, 0]]
@@ -299,7 +299,8 @@ def _directions(x: Array) -> list[float]:
 
 def _anatomy(x: Array, pixel_mm: float, modality: str) -> tuple[Array, Array]:
     edges = _CT_EDGES_HU if modality == "CT" else _OTHER_EDGES
-    step = max(1, round(4.0 / pixel_mm))
+    # 4 mm tell a body's parts; an eye, which is smaller than that, is told by its pixels
+    step = max(1, min(round(4.0 / pixel_mm), min(x.shape[:2]) // GRID))
     a, b = (n // step * step for n in x.shape[:2])
     coarse = x[:a, :b].reshape(a // step, step, b // step, step, -1).mean(axis=(1, 3))
     body = coarse > (-500 if modality == "CT" else 0.12)
