@@ -40,7 +40,7 @@ def list_examples(as_json: Json = False) -> None:
         return
     for name, words in EXAMPLES.items():
         typer.echo(f"{name}: {words}")
-    typer.echo(f"\n`limen demo` runs {DEMO} from end to end.")
+    typer.echo(f"\n`limen demo` runs {DEMO} from end to end, `limen demo --example NAME` another.")
 
 
 def fetch(
