@@ -50,8 +50,9 @@ class ApprovalRule:
         return reach(self.kind)
 
     def __str__(self) -> str:
-        mark = "" if self.source == "read" else f", {self.source}"
-        return f"{self.citation} ({self.since or 'undated'}{mark})"
+        told = [] if self.since is None or str(self.since) in self.citation else [str(self.since)]
+        told += [] if self.source == "read" else [self.source]
+        return self.citation + (f" ({', '.join(told)})" if told else "")
 
 
 _QI = "FDA guidance Technical Performance Assessment of Quantitative Imaging, 2022-06-16"

@@ -51,8 +51,8 @@ class Judged:
         times = "once" if self.uses == 1 else f"{self.uses} times"
         return (
             f"Used {times} as a test, {self.accepted_before} releases accepted on it before; "
-            f"{most} (level {d.level:.2g}, alpha spent over all uses; while nobody mends single "
-            f"cases of the set). Now {self.failed} fail: "
+            f"{most} (level {d.level:.2g}: alpha is shared by all uses, and holds while nobody "
+            f"mends single cases of the set). Now {self.failed} fail: "
             f"{'accepted' if d.is_accepted else 'not accepted'}."
         )
 
