@@ -154,7 +154,7 @@ def condition_of(rows: list[Array]) -> Array:
     """Features of an image from those of its slices: the median, and their spread where told."""
     stack = np.array(rows)
     known = np.isfinite(stack)
-    out = np.median(stack, axis=0)
+    out = np.asarray(np.median(stack, axis=0))
     for j in np.flatnonzero(known.any(axis=0) & ~known.all(axis=0)):
         out[j] = np.median(stack[known[:, j], j])
     here = CONDITION_NAMES.index("share of tissue unrest between slices")

@@ -212,7 +212,7 @@ def _based_on(declaration: Declaration, boundary: Boundary, guard: Guard) -> tup
 
 
 def _confidence(declaration: Declaration, certificate: Certificate | None) -> str:
-    risk = declaration.risk
+    risk = declaration.risk if certificate is None else certificate
     claim = (
         f"The claim: at most {_percent(risk.failure_rate)} of patients have a failing case, with "
         f"{_percent(risk.confidence)} confidence, at every certified condition at once."
