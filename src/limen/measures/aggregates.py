@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 import numpy as np
 
@@ -247,6 +248,7 @@ _CRITERION = (
     "comparator",
     "limit",
 )
+_KEY = attrgetter(*_CRITERION)
 _TABLES_OF_THEIR_OWN = ("missed_lesions", "false_marks")
 
 
@@ -255,8 +257,7 @@ def criteria_met(rows: Sequence[CaseRow], level: Level) -> tuple[CriterionMet, .
     judged: dict[tuple[object, ...], list[tuple[CaseRow, CriterionResult]]] = {}
     for row in rows:
         for c in row.verdict.criteria:
-            key = tuple(getattr(c, name) for name in _CRITERION)
-            judged.setdefault(key, []).append((row, c))
+            judged.setdefault(_KEY(c), []).append((row, c))
     found = []
     for key, of_cases in judged.items():
         patients = {row.patient for row, _ in of_cases}
