@@ -161,7 +161,7 @@ def _turned(volume: Volume, orientation: str) -> Volume:
     """Axes permuted and reversed to the nearest ones of ``orientation``; a view, no copy."""
     axes, geometry = _turned_axes(volume.geometry, orientation)
     values = np.transpose(volume.values, [axis for axis, _ in axes])
-    values = np.flip(values, [n for n, (_, reversed_) in enumerate(axes) if reversed_])
+    values = np.flip(values, tuple(n for n, (_, reversed_) in enumerate(axes) if reversed_))
     return Volume(values, geometry)
 
 
