@@ -108,7 +108,7 @@ def test_a_patient_of_development_touches_the_weights_and_all_that_they_predicte
                 for n in range(5)}  # fmt: skip
     assert names(found) == per_case | {
         "case dev/case-20", "reading dev/case-20", MODEL, "verdicts val", "summary val",
-        "leakage small", "report small",
+        "leakage small", "report small", "report-content small",
     }  # fmt: skip
     way = next(a.path for a in found if a.name == "measurement val/case-3")
     assert way == ("measurement val/case-3", "prediction val/case-3", MODEL, "case dev/case-20")
@@ -118,7 +118,7 @@ def test_a_patient_of_validation_touches_its_case_and_the_sums_and_no_other_case
     found = affected_by_patient(limen.load(folder), "val/case-3")
     assert names(found) == {
         *(f"{k} val/case-3" for k in ("case", "reading", "prediction", "measurement", "picture")),
-        "verdicts val", "summary val", "leakage small", "report small",
+        "verdicts val", "summary val", "leakage small", "report small", "report-content small",
     }  # fmt: skip
 
 
@@ -229,3 +229,31 @@ def test_what_nobody_has_heard_of(folder: Path):
     with pytest.raises(NoSuchSource, match=r"approvals/a.yaml, number 7"):
         affected_by_approval(limen.load(folder), "9")
     assert names(affected_by_approval(limen.load(folder), "7")) >= {"report small"}
+
+
+def test_trials_boundary_and_explanation_derive_from_weights_and_cases(folder: Path):
+    """As the steps of the boundary record them: a list of cases, trials, and what names them."""
+    from limen.evidence import Record, digest_json
+
+    product = limen.load(folder)
+    listing = [["val/case-0", "P-AAAAAAAAAA"], ["val/case-2", "P-BBBBBBBBBB"]]
+    with product.store.writing() as store:
+
+        def add(kind: str, subject: str, inputs: dict[str, str]) -> str:
+            result = store.put_json([kind, subject])
+            store.add(Record(kind, subject, f"{kind}/1", inputs, result))
+            return result
+
+        store.put_json(listing)
+        add("trial", "val/case-0 at ct.dose 0.5", {"image": "a" * 64})
+        stress = add("stress", "small", {"cases": digest_json(listing)})
+        boundary = add("boundary", "small", {"stress": stress})
+        add("explanation", "small", {"boundary": boundary})
+        add("seen", "val/case-1", {"image": "b" * 64})
+    made = {"stress small", "boundary small", "explanation small"}
+    product = limen.load(folder)
+    of_weights = names(affected_by_patient(product, "dev/case-20"))
+    assert made | {"trial val/case-0 at ct.dose 0.5"} <= of_weights
+    assert "seen val/case-1" not in of_weights
+    assert made <= names(affected_by_patient(product, "val/case-2"))
+    assert not made & names(affected_by_patient(product, "val/case-1"))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from limen.pipeline.product import Product
 
 METHOD = "release.explanation/1"
+KIND = "failure-explanation"
 
 
 class NoSuchFailure(LimenError):
@@ -57,7 +58,7 @@ def failure_list(product: Product) -> list[Listed]:
     a case that is not among it was not run again.
     """
     store = product.store
-    explanations = {r.subject: r for r in store.records() if r.kind == "explanation"}
+    explanations = {r.subject: r for r in store.records() if r.kind == KIND}
     found = signatures(store.history(), store.get) if explanations else []
     lacking = {s: tuple(roles_missing(found, r.result)) for s, r in explanations.items()}
     signed = {s for s, roles in lacking.items() if not roles}
@@ -97,7 +98,7 @@ def explain(product: Product, case: str, why: str | None, key: Ed25519PrivateKey
             "this case never failed", found=case, mend="`limen failures` lists those that did"
         )
     store = product.store
-    record = store.latest("explanation", case)
+    record = store.latest(KIND, case)
     if why is None and record is None:
         raise NoSuchFailure(
             "there is no explanation of this case yet", where=case, mend="write one with --why"
@@ -107,7 +108,7 @@ def explain(product: Product, case: str, why: str | None, key: Ed25519PrivateKey
             result = store.put_json({"case": case, "why": why})
             if record is None or record.result != result:
                 inputs = {"explanation": result}
-                record = Record("explanation", case, METHOD, inputs, result,
+                record = Record(KIND, case, METHOD, inputs, result,
                                 made_utc=store.now_utc())  # fmt: skip
                 store.add(record)
         assert record is not None

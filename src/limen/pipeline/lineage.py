@@ -32,7 +32,7 @@ _NO_ARTEFACTS = (
     "roster",
     "signature",
     "promotion",
-    "explanation",
+    "failure-explanation",
     "clearance",
     "field",
 )
@@ -183,6 +183,8 @@ class _Builder:
         if record.kind == "prediction":
             yield self._weights(record)
         of_a_case = own in self._kinds
+        if record.kind == "trial" or not (of_a_case or record.kind == "leakage"):
+            yield MODEL  # boundary, guard, release, texts: none is without the model
         for name, digest in record.inputs.items():
             if name in _FILES:
                 continue
