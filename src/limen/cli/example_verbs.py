@@ -193,7 +193,7 @@ def _try_to_fetch(example: str, folder: Path, say: Any) -> str | None:
     except ChangedData as error:
         say(f"{error.what}: {error.found}; it is used as it is" if error.found else error.what)
     except LimenError as error:
-        say(f"{REAL_PARTS[example].what} is left out: {error.what}")
+        say(f"left out: {REAL_PARTS[example].what}: {error.what}")
         for key, value in (("found", error.found), ("mend", error.mend)):
             if value:
                 say(f"  {key}: {value}")
