@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from limen.physics.ct import Acquisition
     from limen.product import Declaration
 
-METHOD = "pipeline.degrade/2"
+METHOD = "pipeline.degrade/3"
 """Raised whenever the same condition of the same image may give another one."""
 
 _BY_RATIO = {

@@ -37,7 +37,7 @@ METHODS = {
     "trial": "pipeline.trial/1",
     "stress": "boundary.search/1",
     "boundary": "boundary.certify/1",
-    "seen": "boundary.guard_features/1",
+    "seen": "boundary.guard_features/2",
     "guard": "boundary.guard/1",
     "explanation": "boundary.explain/1",
     "report": "reports.report/3",
