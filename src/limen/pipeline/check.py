@@ -336,7 +336,8 @@ def _check_sizes(product: Product, sets: list[_Found], checked: Checked) -> None
                     f"{100 * risk.failure_rate:g} % failing with {100 * risk.confidence:g} % "
                     f"confidence",
                     f"data set {dataset.name}",
-                    f"{patients} patients, so it cannot be certified even without a failure",
+                    f"{patients} {'patient' if patients == 1 else 'patients'}, so it cannot be "
+                    f"certified even without a failure",
                     "add patients, or have a clinician state another risk",
                 )
             )

@@ -11,7 +11,7 @@ from limen.boundary.words import certificate_in_words
 from limen.product.axes import AXES
 from limen.product.declaration import Declaration
 from limen.reports.boundary import BoundaryDocument, FragilePicture
-from limen.reports.words import criterion_words
+from limen.reports.words import count, criterion_words
 
 _ORIGINS = {
     "phantom": "simulated patients: nobody's data",
@@ -199,7 +199,7 @@ def _guard_words(guard: Guard) -> list[str]:
 
 def _based_on(declaration: Declaration, boundary: Boundary, guard: Guard) -> tuple[str, ...]:
     explored, certified = (
-        ", ".join(f"{n} patients of {name}" for name, n in side.items()) or "no patients"
+        ", ".join(f"{count(n, 'patient')} of {name}" for name, n in side.items()) or "no patients"
         for side in (boundary.exploration, boundary.certification)
     )
     criteria = "; ".join(criterion_words(c, declaration.task) for c in declaration.criteria)
