@@ -396,7 +396,8 @@ class Criterion(_Strict):
     tolerance_mm: Annotated[float, Field(gt=0), Unit("mm")] | None = Field(
         default=None,
         description="Of nsd: how far apart outlines may lie and still agree. Of boundary_iou: how "
-        "wide the outlines are; default one voxel. Of marks and lesions: match them when their centres lie this close, instead of by overlap.",
+        "wide the outlines are; default one voxel. Of marks and lesions: match them when their "
+        "centres lie this close, instead of by overlap.",
     )
 
     @field_validator("at_most", "at_least", mode="before")
