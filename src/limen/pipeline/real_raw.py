@@ -126,20 +126,25 @@ def calibrated_scans(scan: Array, measured: Any) -> list[tuple[str, Array]]:
 
 
 def _draw(panels: list[tuple[str, Array, float, float]], note: str, picture: Path) -> None:
-    """Grey pictures side by side, each in its window, and a line under all."""
+    """Grey pictures side by side, each in its window, and lines under all."""
     import io
+    import textwrap
 
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from PIL import Image, ImageDraw, ImageFont
 
-    figure = Figure(figsize=(3.2 * len(panels), 3.7), layout="constrained")
-    FigureCanvasAgg(figure)
-    for place, (words, image, low, high) in enumerate(panels, 1):
-        axes = figure.add_subplot(1, len(panels), place)
-        axes.imshow(image, cmap="gray", vmin=low, vmax=high, aspect="auto")
-        axes.set_title(words, fontsize=9)
-        axes.set_axis_off()
-    figure.supxlabel(note, fontsize=8)
+    side, gap, line = 340, 12, 18
+    width = len(panels) * (side + gap) + gap
+    lines = textwrap.wrap(note, width // 7)
+    page = Image.new("RGB", (width, side + 2 * gap + line * (len(lines) + 2)), "white")
+    pen, font = ImageDraw.Draw(page), ImageFont.load_default(size=13)
+    for n, (words, image, low, high) in enumerate(panels):
+        left = gap + n * (side + gap)
+        pen.text((left, gap // 2), words, fill="black", font=font)
+        grey = np.clip((np.asarray(image, dtype=np.float64) - low) / (high - low), 0, 1) * 255
+        panel = Image.fromarray(grey.astype(np.uint8)).resize((side, side))
+        page.paste(panel, (left, gap + line))
+    for n, words in enumerate(lines):
+        pen.text((gap, side + 2 * gap + line * (n + 1)), words, fill="black", font=font)
     held = io.BytesIO()
-    figure.savefig(held, format="png", dpi=110, metadata={"Software": None})
+    page.save(held, format="png")
     write_atomically(picture, held.getvalue())
