@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from limen.cli.regulation_options import ChangeFacts, On, Regimes, declaration_of, read_date
+from limen.cli.regulation_options import (
+    ChangeFacts,
+    Legacy,
+    On,
+    Regimes,
+    declaration_of,
+    differences_of,
+    read_date,
+    regimes_of,
+)
 from limen.cli.show import Folder, Json, json_out
 from limen.errors import LimenError
 
@@ -105,9 +114,7 @@ def modify(
         str, typer.Option("--as", help="The modification of the plan that the release is.")
     ] = "",
     facts: ChangeFacts = None,
-    legacy: Annotated[
-        bool, typer.Option("--legacy", help="EU: the device is still under the directives.")
-    ] = False,
+    legacy: Legacy = False,
     on: On = None,
     regime: Regimes = None,
     as_json: Json = False,
@@ -122,21 +129,14 @@ def modify(
     from limen.pipeline.modification import execute_plan
     from limen.regulation import NOTICE
     from limen.regulation.change import assess_change
-    from limen.regulation.releases import (
-        compare_products,
-        read_facts_file,
-        situation_of,
-        with_facts,
-    )
+    from limen.regulation.releases import situation_of
 
     when = read_date(on)
     was, now = declaration_of(old), declaration_of(new)
-    stated = read_facts_file(facts) if facts is not None else []
-    differences = with_facts(compare_products(was, old, now, new).differences, stated)
+    differences, _ = differences_of(old, new, facts)
     result, record = execute_plan(load(old), load(new), modification, differences, when)
     situation = situation_of(was, now, when, legacy=legacy)
-    regimes = regime or list(now.regimes) or ["fda", "mdr", "mfds"]
-    found = [assess_change(result.differences, r, when, situation) for r in regimes]
+    found = [assess_change(result.differences, r, when, situation) for r in regimes_of(now, regime)]
     if as_json:
         json_out(
             {

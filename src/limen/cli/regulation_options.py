@@ -12,6 +12,7 @@ from limen.errors import LimenError
 
 if TYPE_CHECKING:
     from limen.product import Declaration
+    from limen.regulation.difference import Difference
 
 On = Annotated[str | None, typer.Option("--on", help="Date YYYY-MM-DD of the rules; today.")]
 Regimes = Annotated[
@@ -20,6 +21,9 @@ Regimes = Annotated[
 ChangeFacts = Annotated[
     Path | None,
     typer.Option("--facts", help="YAML list of what files cannot tell, each with its kind."),
+]
+Legacy = Annotated[
+    bool, typer.Option("--legacy", help="EU: the device is still under the directives.")
 ]
 
 
@@ -42,3 +46,21 @@ def declaration_of(folder: Path) -> Declaration:
     from limen.product import load_declaration
 
     return load_declaration(folder / "limen.yaml")
+
+
+def regimes_of(declaration: Declaration, given: list[str] | None) -> list[str]:
+    """The regimes asked for, or those declared, or all."""
+    from limen.regulation.rules import REGIMES
+
+    return given or list(declaration.regimes) or list(REGIMES)
+
+
+def differences_of(
+    old: Path, new: Path, facts: Path | None
+) -> tuple[tuple[Difference, ...], tuple[str, ...]]:
+    """What differs between two folders, with the facts that files cannot tell; and notes."""
+    from limen.regulation.releases import compare_products, read_facts_file, with_facts
+
+    stated = read_facts_file(facts) if facts is not None else []
+    compared = compare_products(declaration_of(old), old, declaration_of(new), new)
+    return with_facts(compared.differences, stated), compared.notes

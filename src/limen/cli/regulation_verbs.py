@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from limen.cli.regulation_options import ChangeFacts, On, Regimes, declaration_of, read_date
+from limen.cli.regulation_options import (
+    ChangeFacts,
+    Legacy,
+    On,
+    Regimes,
+    declaration_of,
+    differences_of,
+    read_date,
+    regimes_of,
+)
 from limen.cli.show import Folder, Json, json_out
 from limen.errors import LimenError
 
@@ -51,8 +60,7 @@ def classify(
     declaration = declaration_of(folder)
     when = read_date(on)
     facts = facts_of(declaration.product.intended_use, _facts(fact or []))
-    regimes = regime or list(declaration.regimes) or ["fda", "mdr", "mfds"]
-    answers, untold = classify_all(facts, regimes, when)
+    answers, untold = classify_all(facts, regimes_of(declaration, regime), when)
     compared = {a.regime: compare(facts, a.regime, when) for a in answers}
     if as_json:
         json_out(
@@ -87,9 +95,7 @@ def change(
     cleared: Annotated[
         Path | None, typer.Option(help="Folder of the last cleared release, when it is another.")
     ] = None,
-    legacy: Annotated[
-        bool, typer.Option("--legacy", help="EU: the device is still under the directives.")
-    ] = False,
+    legacy: Legacy = False,
     on: On = None,
     regime: Regimes = None,
     as_json: Json = False,
@@ -104,31 +110,22 @@ def change(
     from limen.regulation import NOTICE
     from limen.regulation.change import assess_change
     from limen.regulation.redo import evidence_to_redo
-    from limen.regulation.releases import (
-        compare_products,
-        read_facts_file,
-        situation_of,
-        with_facts,
-    )
+    from limen.regulation.releases import situation_of
 
     when = read_date(on)
     was, now = declaration_of(old), declaration_of(new)
-    stated = read_facts_file(facts) if facts is not None else []
-    compared = compare_products(was, old, now, new)
-    differences = with_facts(compared.differences, stated)
+    differences, notes = differences_of(old, new, facts)
     since, since_situation = None, None
     if cleared is not None:
         at_clearance = declaration_of(cleared)
-        first = compare_products(at_clearance, cleared, now, new)
-        since = with_facts(first.differences, stated)
+        since, _ = differences_of(cleared, new, facts)
         since_situation = situation_of(at_clearance, now, when, legacy=legacy)
     situation = situation_of(was, now, when, legacy=legacy)
-    regimes = regime or list(now.regimes) or ["fda", "mdr", "mfds"]
     found = [
         assess_change(
             differences, r, when, situation, since_cleared=since, cleared_situation=since_situation
         )
-        for r in regimes
+        for r in regimes_of(now, regime)
     ]
     redo = evidence_to_redo(since or differences)
     graph = _from_graph(old, new)
@@ -137,7 +134,7 @@ def change(
             {
                 "notice": NOTICE,
                 "differences": [d.as_dict() for d in differences],
-                "notes": list(compared.notes),
+                "notes": list(notes),
                 "regimes": [f.as_dict() for f in found],
                 "evidence": [{"item": r.item, "need": r.need, "when": r.when} for r in redo],
                 "graph": {"cannot_tell": graph} if isinstance(graph, str) else graph.as_dict(),
@@ -145,7 +142,7 @@ def change(
         )
     else:
         typer.echo(NOTICE)
-        _changes_out(found, compared.notes)
+        _changes_out(found, notes)
         typer.echo("\nEvidence, from the graph:")
         lines = [f"cannot tell: {graph}"] if isinstance(graph, str) else graph.words()
         for line in lines:
