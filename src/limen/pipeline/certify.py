@@ -16,12 +16,12 @@ from limen.boundary import (
 from limen.boundary.certify import CertificationCase, certify_cells, everybody
 from limen.boundary.certify import certify as certify_paths
 from limen.boundary.paths import plan_paths
-from limen.evidence import Record, digest_json
+from limen.evidence import digest_json
 from limen.evidence.runs import Planned, end_run, register_run
 from limen.pipeline.errors import CannotDegrade, NotEnoughPatients, NothingEvaluated
 from limen.pipeline.evaluate import Progress, Silent
 from limen.pipeline.graph import METHODS, CaseGraph, Chains, Item, look_up, waiting
-from limen.pipeline.registration import make_latest
+from limen.pipeline.registration import add_record, make_latest
 from limen.pipeline.sides import Sides
 from limen.pipeline.stress import (
     FULL,
@@ -33,7 +33,7 @@ from limen.pipeline.stress import (
     patients_by_set,
     searched,
 )
-from limen.pipeline.trials import Subject, Trials
+from limen.pipeline.trials import Subject, Trials, trial_origin
 from limen.pipeline.where_sure import Claim, certify_where_sure, once
 
 if TYPE_CHECKING:
@@ -76,12 +76,7 @@ def certify(
         boundary = _boundary(product, found, trials, told, effort)
         product.store.put_json(listing(found.sides.certification))
         digest = product.store.put_json(boundary.as_dict())
-        product.store.add(
-            Record(
-                "boundary", name, METHODS["boundary"], inputs, digest,
-                made_utc=product.store.now_utc(),
-            )
-        )  # fmt: skip
+        add_record(product, "boundary", name, inputs, digest)
         answers = {c.origin: c.answer for c in boundary.certificates}
         end_run(product.store, run, {"evaluations": trials.made, "answers": answers})
         return boundary
@@ -230,8 +225,7 @@ def _tested(certificate: Certificate) -> dict[str, list[Condition]]:
 
 
 def _origin(product: Product, name: str) -> str:
-    origin = product.sets[name.partition("/")[0]].origin
-    return "phantom" if origin == "phantom" else "resimulated"
+    return trial_origin(product.sets[name.partition("/")[0]])
 
 
 def _cases(

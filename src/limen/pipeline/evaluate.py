@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from limen.errors import LimenError
-from limen.evidence import Outcome, Record
+from limen.evidence import Outcome
 from limen.evidence.runs import Planned
 from limen.models.errors import CommandFailed, ModelTimeout
 from limen.pipeline.errors import ChangedMeanwhile, NothingEvaluated, Unexpected, WorkerDied
@@ -25,7 +24,13 @@ from limen.pipeline.graph import (
     summary_inputs,
     verdicts_inputs,
 )
-from limen.pipeline.registration import Registration, make_latest, planned_sums, planned_work
+from limen.pipeline.registration import (
+    Registration,
+    add_record,
+    make_latest,
+    planned_sums,
+    planned_work,
+)
 from limen.pipeline.standing import approvals_not_in_force, place, set_standing
 from limen.pipeline.sums import judged_rows, summary_json, verdicts_json
 from limen.pipeline.tables import write_tables
@@ -235,29 +240,6 @@ def _changed(subject: str) -> ChangedMeanwhile:
         "a file of the case or of the model changed while it was in work",
         where=subject,
         mend="let the files rest and run again",
-    )
-
-
-def add_record(
-    product: Product,
-    kind: str,
-    subject: str,
-    inputs: Mapping[str, str],
-    result: str,
-    origin: str | None,
-    outcome: Outcome = Outcome.done,
-) -> None:
-    product.store.add(
-        Record(
-            kind=kind,
-            subject=subject,
-            method=METHODS[kind],
-            inputs=dict(inputs),
-            result=result,
-            outcome=outcome,
-            origin=origin,
-            made_utc=datetime.now(UTC).isoformat(timespec="seconds"),
-        )
     )
 
 

@@ -18,7 +18,7 @@ from limen.evidence.runs import Planned, end_run, register_run
 from limen.pipeline.evaluate import Progress, Silent
 from limen.pipeline.graph import METHODS, CaseGraph, look_up
 from limen.pipeline.guard import calibrate_guard, latest_boundary
-from limen.pipeline.registration import make_latest
+from limen.pipeline.registration import add_record, make_latest
 from limen.pipeline.trials import Subject, as_acquired, subjects_of
 
 if TYPE_CHECKING:
@@ -69,24 +69,25 @@ def explain(
     guard = calibrate_guard(product, patients=patients, workers=workers, progress=shown)
     name = product.declaration.product.name
     with product.store.writing():
-        boundary, digest = latest_boundary(product)
+        boundary, certified = latest_boundary(product)
+        graph = CaseGraph(product)
         shown.step("explanation")
-        explanation, kept = _explanation(product, boundary, digest, guard.origin, curve)
+        explanation, kept = _explanation(
+            product, graph, boundary, certified.result, guard.origin, curve
+        )
         shown.step("boundary document")
         found = product.store.latest("guard", name)
         assert found is not None
         pictures = {f.case: _picture(product, f.case) for f in explanation.fragile}
-        record = product.store.latest("boundary", name)
-        assert record is not None
         document = compose(
             product.declaration,
             boundary,
             guard,
             explanation,
             pictures,
-            {"boundary": digest, "guard": found.result, "explanation": kept.result,
-             **CaseGraph(product).model_identity},
-            record.made_utc,
+            {"boundary": certified.result, "guard": found.result, "explanation": kept.result,
+             **graph.model_identity},
+            certified.made_utc,
         )  # fmt: skip
         page = write_boundary(document, product.folder / HOME)
     return Explained(boundary, explanation, guard, page)
@@ -94,14 +95,13 @@ def explain(
 
 def _explanation(
     product: Product,
+    graph: CaseGraph,
     boundary: Boundary,
     digest: str,
     origin: str,
     curve: LearningCurve | None,
 ) -> tuple[Explanation, Record]:
-    subjects = {
-        n: s for n, s in subjects_of(product, CaseGraph(product)).items() if s.origin == origin
-    }
+    subjects = {n: s for n, s in subjects_of(product, graph).items() if s.origin == origin}
     inputs = {
         "boundary": digest,
         "measurements": digest_json(
@@ -124,12 +124,8 @@ def _explanation(
     planned = Planned("explanation", name, METHODS["explanation"], inputs)
     run = register_run(product.store, "explain", [planned])
     explanation = _made(product, boundary, subjects, curve)
-    record = Record(
-        "explanation", name, METHODS["explanation"], inputs,
-        product.store.put_json(explanation.as_dict()), origin=origin,
-        made_utc=product.store.now_utc(),
-    )  # fmt: skip
-    product.store.add(record)
+    digest_kept = product.store.put_json(explanation.as_dict())
+    record = add_record(product, "explanation", name, inputs, digest_kept, origin)
     end_run(product.store, run, {"modes": len(explanation.modes)})
     return explanation, record
 

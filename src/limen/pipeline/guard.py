@@ -18,7 +18,7 @@ from limen.pipeline.degrade import METHOD as DEGRADE
 from limen.pipeline.errors import NotMadeYet, Unexpected
 from limen.pipeline.evaluate import Progress, Silent
 from limen.pipeline.graph import METHODS, CaseGraph, look_up
-from limen.pipeline.registration import make_latest
+from limen.pipeline.registration import add_record, make_latest
 from limen.pipeline.trials import Subject, subjects_of
 from limen.pipeline.work import open_pool
 
@@ -71,7 +71,7 @@ def calibrate_guard(
     """
     shown = progress or Silent()
     with product.store.writing():
-        boundary, digest = latest_boundary(product)
+        boundary, certified = latest_boundary(product)
         certificate = guarded_certificate(boundary)
         if certificate is None:
             raise GuardError("no patients were left to certify, so there is nothing to guard")
@@ -83,7 +83,7 @@ def calibrate_guard(
         seen = _look(product, subjects, levels, workers or os.cpu_count() or 1, shown)
         _require_enough(product, subjects, seen)
         inputs = {
-            "boundary": digest,
+            "boundary": certified.result,
             "images": digest_json({n: record.result for n, record in seen.items()}),
             "case attributes": digest_json({n: dict(subjects[n].case.attributes) for n in seen}),
             "intended use": digest_json(
@@ -102,18 +102,13 @@ def calibrate_guard(
         shown_to_it = _shown(product, levels, subjects, seen)
         guard = _fit(product, boundary, certificate, limits, notes, shown_to_it)
         kept = product.store.put_json(guard.as_dict())
-        product.store.add(
-            Record(
-                "guard", name, METHODS["guard"], inputs, kept,
-                origin=certificate.origin, made_utc=product.store.now_utc(),
-            )
-        )  # fmt: skip
+        add_record(product, "guard", name, inputs, kept, certificate.origin)
         end_run(product.store, run, {"patients": guard.parts.patients})
         return guard
 
 
-def latest_boundary(product: Product) -> tuple[Boundary, str]:
-    """The boundary that was certified last, and its digest.
+def latest_boundary(product: Product) -> tuple[Boundary, Record]:
+    """The boundary that was certified last, and its record.
 
     Raises
     ------
@@ -125,7 +120,7 @@ def latest_boundary(product: Product) -> tuple[Boundary, str]:
             "there is no boundary yet, certified or not",
             mend=f"run `limen certify {product.folder}`",
         )
-    return Boundary.from_dict(product.store.get_json(record.result)), record.result
+    return Boundary.from_dict(product.store.get_json(record.result)), record
 
 
 def _subjects(
@@ -202,17 +197,15 @@ def _look(
         if pool is not None:
             results = pool.map(see_case, jobs)
         for job, (rows, error) in zip(jobs, results, strict=True):
-            record = Record(
-                kind="seen",
-                subject=job.subject,
-                method=METHODS["seen"],
-                inputs=todo[job.subject][1],
-                result=product.store.put_json(rows if error is None else error.as_dict()),
-                outcome=Outcome.done if error is None else Outcome.refused,
-                origin=subjects[job.subject].origin,
-                made_utc=product.store.now_utc(),
+            record = add_record(
+                product,
+                "seen",
+                job.subject,
+                todo[job.subject][1],
+                product.store.put_json(rows if error is None else error.as_dict()),
+                subjects[job.subject].origin,
+                Outcome.done if error is None else Outcome.refused,
             )
-            product.store.add(record)
             if error is None:
                 found[job.subject] = record
             shown.case_done(job.subject, error)

@@ -7,11 +7,14 @@ deleted, or did not wait for, does not vanish.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from limen.evidence import Record, Store
+from limen.evidence import Outcome, Record, Store
 from limen.evidence.runs import Planned, end_run, register_run
 from limen.pipeline.graph import METHODS, Item
+
+if TYPE_CHECKING:
+    from limen.pipeline.product import Product
 
 
 class Registration:
@@ -62,3 +65,27 @@ def make_latest(store: Store, item: Item) -> None:
     record = item.record
     if record is not None and store.latest(item.kind, item.subject) != record:
         store.add(record)
+
+
+def add_record(
+    product: Product,
+    kind: str,
+    subject: str,
+    inputs: Mapping[str, str],
+    result: str,
+    origin: str | None = None,
+    outcome: Outcome = Outcome.done,
+) -> Record:
+    """Record what was just made by the method of its kind; inside ``store.writing()``."""
+    record = Record(
+        kind=kind,
+        subject=subject,
+        method=METHODS[kind],
+        inputs=dict(inputs),
+        result=result,
+        outcome=outcome,
+        origin=origin,
+        made_utc=product.store.now_utc(),
+    )
+    product.store.add(record)
+    return record

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from limen.evidence import digest_json, write_atomically
 from limen.pipeline.errors import NotMadeYet
-from limen.pipeline.evaluate import add_record, leakage_inputs
+from limen.pipeline.evaluate import leakage_inputs
 from limen.pipeline.graph import (
     METHODS,
     CaseGraph,
@@ -23,7 +23,7 @@ from limen.pipeline.graph import (
 )
 from limen.pipeline.model import model_identity
 from limen.pipeline.recompute import keep_content
-from limen.pipeline.registration import make_latest
+from limen.pipeline.registration import add_record, make_latest
 
 if TYPE_CHECKING:
     from limen.pipeline.product import LoadedSet, Product

@@ -10,13 +10,13 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from limen.boundary import Margin, SearchAxis
-from limen.evidence import Record, digest_json
+from limen.evidence import digest_json
 from limen.evidence.runs import Planned, end_run, register_run
 from limen.pipeline.degrade import searched_axes
 from limen.pipeline.errors import CannotDegrade, NothingEvaluated
 from limen.pipeline.evaluate import Progress, Silent, leakage_inputs
 from limen.pipeline.graph import METHODS, CaseGraph, Chains, current_items, look_up
-from limen.pipeline.registration import make_latest
+from limen.pipeline.registration import add_record, make_latest
 from limen.pipeline.sides import Sides, divide
 from limen.pipeline.trials import Event, Subject, Trials, as_acquired, subjects_of
 
@@ -184,9 +184,7 @@ def searched(
     }
     product.store.put_json(listing(sides.exploration))
     digest = product.store.put_json(record)
-    product.store.add(
-        Record("stress", name, METHODS["stress"], inputs, digest, made_utc=product.store.now_utc())
-    )
+    add_record(product, "stress", name, inputs, digest)
     end_run(product.store, run, {"evaluations": trials.made, "cases": len(chosen)})
     return Stress(record, digest, axes, sides, trials.made)
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from limen.boundary.result import Condition, Trial
-from limen.evidence import Outcome, Record, digest_json
+from limen.evidence import Outcome, digest_json
 from limen.pipeline.degrade import FACTS
 from limen.pipeline.degrade import METHOD as DEGRADE
 from limen.pipeline.errors import CannotDegrade, ChangedMeanwhile
 from limen.pipeline.graph import METHODS, Chains, current_items, measured_item
+from limen.pipeline.registration import add_record
 from limen.pipeline.trial_work import TrialJob, Workers
 
 if TYPE_CHECKING:
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
 Found = TypeVar("Found")
 Asking = Generator[Condition, Trial, Found]
 Event = Literal["made", "known", "finished"]
+
+
+def trial_origin(dataset: LoadedSet) -> str:
+    """Of a trial on the set's cases: a real image that was degraded is simulated raw data."""
+    return "phantom" if dataset.origin == "phantom" else "resimulated"
 
 
 @dataclass(frozen=True)
@@ -43,8 +49,8 @@ class Subject:
 
     @property
     def origin(self) -> str:
-        """Of a trial: a real image that was degraded is simulated raw data."""
-        return "phantom" if self.dataset.origin == "phantom" else "resimulated"
+        """Of a trial of the case."""
+        return trial_origin(self.dataset)
 
 
 class Trials:
@@ -193,17 +199,14 @@ class Trials:
             )
         store = self.product.store
         again = result.get("again", False)
-        self.product.store.add(
-            Record(
-                kind="trial",
-                subject=trial_name(subject.name, condition),
-                method=METHODS["trial"],
-                inputs=self._inputs(subject, condition),
-                result=store.put_json({k: v for k, v in result.items() if k != "again"}),
-                outcome=Outcome.interrupted if again else Outcome.done,
-                origin=subject.origin,
-                made_utc=store.now_utc(),
-            )
+        add_record(
+            self.product,
+            "trial",
+            trial_name(subject.name, condition),
+            self._inputs(subject, condition),
+            store.put_json({k: v for k, v in result.items() if k != "again"}),
+            subject.origin,
+            Outcome.interrupted if again else Outcome.done,
         )
         self.made += 1
         self._told(subject.name, "made")
