@@ -25,7 +25,7 @@ from limen.models.export import LARGEST_DIFFERENCE, export_onnx, require_same_an
 from limen.models.network import build_network, training_loss
 from limen.models.recipe import Network, Recipe, load_recipe
 from limen.models.sampling import Patches, TrainingCase, cut, read_training_cases, varied
-from limen.models.train import learning_rate, train
+from limen.models.train import learning_rate, running_mean, train
 from limen.models.training_errors import (
     BrokenCases,
     CannotTrain,
@@ -304,6 +304,18 @@ def test_a_missing_recipe_says_how_to_write_one(tmp_path):
 def test_a_recipe_of_one_line_is_the_defaults(tmp_path):
     (tmp_path / "recipe.yaml").write_text("recipe: 1\n")
     assert load_recipe(tmp_path / "recipe.yaml") == Recipe(recipe=1)
+
+
+def test_the_running_mean_is_a_weighted_mean_of_all_steps_of_which_the_last_count_most(rng):
+    """Against its closed form: weight ``(1 - share) share^k`` of the step k steps ago."""
+    values, share = rng.standard_normal(2000), 0.9
+    mean, kept = running_mean(share), values[0]
+    for steps, value in enumerate(values[1:], 1):
+        kept = mean(kept, value, steps)
+    ago = np.arange(len(values))[::-1]
+    assert kept == pytest.approx(np.sum((1 - share) * share**ago * values), abs=1e-12)
+    assert running_mean(0.0)(3.0, 5.0, 7) == 5.0  # no averaging: the last step alone
+    assert running_mean(0.99)(0.0, 1.0, 1) > 0.8  # the first steps are soon forgotten
 
 
 def test_the_learning_rate_rises_and_then_falls_to_nothing():

@@ -30,11 +30,12 @@ class Reached:
 class Checkpoint:
     """Everything a training needs to go on as if it had not been stopped.
 
-    ``weights``, ``best`` and ``optimizer`` are torch's state dictionaries.
+    ``weights``, ``averaged``, ``best`` and ``optimizer`` are torch's state dictionaries.
     """
 
     reached: Reached
     weights: dict[str, Any]
+    averaged: dict[str, Any]
     best: dict[str, Any]
     optimizer: dict[str, Any]
 
@@ -65,6 +66,7 @@ def keep(path: Path, problem: str, checkpoint: Checkpoint) -> None:
             "problem": problem,
             "reached": json.dumps(asdict(checkpoint.reached)),
             "weights": checkpoint.weights,
+            "averaged": checkpoint.averaged,
             "best": checkpoint.best,
             "optimizer": checkpoint.optimizer,
         },
@@ -91,7 +93,9 @@ def restore(path: Path, problem: str) -> Checkpoint | None:
         kept = torch.load(path, weights_only=True)
         of_problem = kept["problem"]
         reached = Reached(**json.loads(kept["reached"]))
-        checkpoint = Checkpoint(reached, kept["weights"], kept["best"], kept["optimizer"])
+        checkpoint = Checkpoint(
+            reached, kept["weights"], kept["averaged"], kept["best"], kept["optimizer"]
+        )
     except Exception as error:  # torch has no one error for a damaged file
         raise DamagedCheckpoint from error
     if of_problem != problem:

@@ -101,6 +101,12 @@ class Recipe(_Strict):
         default=100, description="Steps over which the learning rate rises; then a cosine to 0."
     )
     weight_decay: Annotated[float, Field(ge=0)] = Field(default=1e-4, description="Of AdamW.")
+    averaging: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.99,
+        description="The weights that are tried and kept are a running mean over the steps, of "
+        "which each step keeps this share (0: the last weights alone). It stills the noise of "
+        "small batches.",
+    )
     loss: Literal["dice-ce", "dice-focal"] = Field(
         default="dice-ce", description="What is minimised: Dice plus cross-entropy or focal loss."
     )

@@ -6,7 +6,7 @@ import json
 import math
 import platform
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from limen.data.case import Case
     from limen.product import Declaration
 
-METHOD = "models.train/1"
+METHOD = "models.train/2"
 _GRADIENT_NORM = 12.0
 _SAY_EVERY = 10
 
@@ -172,6 +172,7 @@ class _Training:
         watcher: Watcher,
     ) -> None:
         import torch
+        from torch.optim.swa_utils import AveragedModel
 
         self._plan, self._recipe, self._out, self._watcher = plan, recipe, out, watcher
         self._train_on, self._tune_on = train_on, tune_on
@@ -184,6 +185,10 @@ class _Training:
             network = build_network(recipe.network, plan.channels, plan.model.input.axes)
         # a third faster on a processor than torch's own order of memory
         self._network = network.to(memory_format=torch.channels_last_3d)
+        # looked at, kept and exported in the network's place; with no averaging, its equal
+        self._averaged = AveragedModel(
+            self._network, avg_fn=running_mean(recipe.averaging), use_buffers=True
+        )
         self._optimizer = torch.optim.AdamW(
             self._network.parameters(), lr=0.0, weight_decay=recipe.weight_decay
         )
@@ -213,6 +218,7 @@ class _Training:
             for group in self._optimizer.param_groups:
                 group["lr"] = learning_rate(recipe, at.step)
             self._optimizer.step()
+            self._averaged.update_parameters(self._network)
             at.step += 1
             loss_sum += float(loss.detach())
             if not math.isfinite(loss_sum):
@@ -244,8 +250,9 @@ class _Training:
     def finish(self) -> TrainResult:
         """Score the kept weights on every tune case, export them, write model and record."""
         at, plan = self._at, self._plan
-        self._network.load_state_dict(self._best)
-        self._network.eval()
+        network = self._averaged.module
+        network.load_state_dict(self._best)
+        network.eval()
         self._watcher.say(f"Scoring the weights of step {at.best_step} on every tune case.")
         tune = self._score(self._tune_on)
         settings = {
@@ -254,8 +261,8 @@ class _Training:
             "labels": dict(plan.task.labels),
         }
         inputs = [np.ascontiguousarray(self._turned(v)[:, None]) for v in self._trial_inputs()]
-        model = export_onnx(self._network, inputs[0], settings)
-        difference = require_same_answers(self._network, model, inputs, self._recipe.threads)
+        model = export_onnx(network, inputs[0], settings)
+        difference = require_same_answers(network, model, inputs, self._recipe.threads)
         record = self._out.with_name(f"{self._out.stem}.training.json")
         text = json.dumps(self._record(model, tune, difference), indent=2, allow_nan=False)
         # The record names the model's digest, so a stop between the two leaves no wrong pair.
@@ -270,13 +277,12 @@ class _Training:
 
     def _look(self, loss: float) -> TuneScore:
         at = self._at
-        self._network.eval()
+        self._averaged.eval()
         score = self._score(self._tune_on[: self._recipe.tune_cases])
-        self._network.train()
         at.curve.append({"step": at.step, "loss": round(loss, 6), **score.as_dict()})
         if score.value > at.best_value:
             at.best_value, at.best_step = score.value, at.step
-            self._best = {k: v.clone() for k, v in self._network.state_dict().items()}
+            self._best = {k: v.clone() for k, v in self._averaged.module.state_dict().items()}
         return score
 
     def _score(self, cases: Sequence[TrainingCase]) -> TuneScore:
@@ -289,7 +295,7 @@ class _Training:
         import torch
 
         with torch.no_grad():
-            scores: Array = self._network(self._tensor(windows)).numpy()
+            scores: Array = self._averaged(self._tensor(windows)).numpy()
         return scores if self._plan.model.input.axes == "xyz" else scores.transpose(0, 1, 4, 3, 2)
 
     def _is_out_of_patience(self) -> bool:
@@ -348,7 +354,11 @@ class _Training:
 
     def _keep(self) -> None:
         now = Checkpoint(
-            self._at, self._network.state_dict(), self._best, self._optimizer.state_dict()
+            self._at,
+            self._network.state_dict(),
+            self._averaged.state_dict(),
+            self._best,
+            self._optimizer.state_dict(),
         )
         keep(self._kept, digest_json(self._problem), now)
 
@@ -368,6 +378,7 @@ class _Training:
             return
         self._at, self._best = kept.reached, kept.best
         self._network.load_state_dict(kept.weights)
+        self._averaged.load_state_dict(kept.averaged)
         self._optimizer.load_state_dict(kept.optimizer)
         self._watcher.say(f"Going on after step {self._at.step} of an earlier sitting.")
 
@@ -384,6 +395,16 @@ class _Training:
             "export": {"largest_difference": difference, "of": "probabilities"},
             "seconds": round(at.seconds, 1),
         }
+
+
+def running_mean(share: float) -> Callable[[Any, Any, Any], Any]:
+    """Of weights over the steps, each of which keeps ``share`` of what was; less in the first
+    hundred or so, that they be soon forgotten (as TensorFlow's ExponentialMovingAverage)."""
+
+    def mean(kept: Any, new: Any, steps: Any) -> Any:
+        return kept + (new - kept) * (1 - min(share, (1 + float(steps)) / (10 + float(steps))))
+
+    return mean
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
