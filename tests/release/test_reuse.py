@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
 import pytest
@@ -38,6 +39,9 @@ def test_each_use_and_each_yes_makes_it_stricter() -> None:
     assert level(900, 899) > 0
 
 
+decided = cache(decide)  # the same counts come again and again
+
+
 def ever_accepted(rng: np.random.Generator, guarded: bool) -> bool:
     """An analyst who keeps what was accepted and mixes it on; all releases are over the limit.
 
@@ -52,9 +56,9 @@ def ever_accepted(rng: np.random.Generator, guarded: bool) -> bool:
         pattern = np.where(rng.random(n) < 0.5, best, fresh) if accepted else fresh
         failed = int(pattern.sum())
         if guarded:
-            yes = decide(failed, n, limit, use=use, accepted_before=accepted).is_accepted
+            yes = decided(failed, n, limit, use=use, accepted_before=accepted).is_accepted
         else:
-            yes = decide(failed, n, limit, use=1, accepted_before=0, alpha=0.16).is_accepted
+            yes = decided(failed, n, limit, use=1, accepted_before=0, alpha=0.16).is_accepted
         if yes:
             accepted, best = accepted + 1, pattern
     return accepted > 0
