@@ -29,8 +29,9 @@ def names(lineage: Lineage, numbers: object) -> set[str]:
     return {lineage.names[int(i)] for i in numbers}  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("block", range(10))
-def test_a_thousand_lineages_with_planted_faults(block: int) -> None:
+@pytest.mark.parametrize("block", range(3))
+def test_lineages_with_planted_faults(block: int) -> None:
+    """benchmarks/evidence.py does a thousand others."""
     for seed in range(block * 100, block * 100 + 100):
         made = make(random.Random(seed))
         lineage = Lineage.from_edges(made.kinds, made.edges)
