@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,11 +17,14 @@ from limen.boundary import Boundary, Certificate, Guard, GuardError, Margin, Sea
 from limen.boundary import Path as Sequence
 from limen.cli import main
 from limen.data import Geometry, Volume, write_nifti
-from limen.evidence import Record
+from limen.evidence import Record, digest_json
+from limen.pipeline.certify import boundary_items
 from limen.pipeline.errors import NotMadeYet
 from limen.pipeline.explain import explain
-from limen.pipeline.graph import METHODS
+from limen.pipeline.graph import METHODS, CaseGraph, current_items
 from limen.pipeline.guard import calibrate_guard
+from limen.pipeline.status import status
+from limen.pipeline.stress import FULL, ground_of
 
 PATIENTS = 14
 SHAPE, AFFINE = (64, 56, 10), np.diag([4.0, 4.0, 5.0, 1.0])
@@ -60,14 +65,25 @@ def by_hand(certified: bool = True) -> Boundary:
     return Boundary((DOSE,), {"val": 5}, {"val": 8}, (margin,), (), (certificate,))
 
 
-def put(folder: Path, boundary: Boundary) -> None:
+def put(folder: Path, boundary: Boundary, effort: dict[str, Any] | None = None) -> None:
+    """A boundary that holds, of a search without margins."""
     product = limen.load(folder)
+    graph = CaseGraph(product)
+    chains = current_items(product, graph)
+    _, _, inputs = ground_of(product, graph, FULL, chains)
+    if effort is not None:
+        inputs["effort"] = digest_json(effort)
+    search = {"effort": effort or asdict(FULL), "margins": [], "frontiers": [], "notes": []}
     with product.store.writing():
-        kept = product.store.put_json(boundary.as_dict())
-        product.store.add(
-            Record("boundary", "small", METHODS["boundary"], {"made": kept}, kept,
-                   made_utc="2026-01-01T00:00:00+00:00")
-        )  # fmt: skip
+        for kind, value in (("stress", search), ("boundary", boundary.as_dict())):
+            kept = product.store.put_json(value)
+            product.store.add(
+                Record(kind, "small", METHODS[kind], inputs, kept,
+                       made_utc="2026-01-01T00:00:00+00:00")
+            )  # fmt: skip
+            if effort is None:
+                items, _ = boundary_items(product, graph, chains)
+                inputs = dict(items[-1].inputs or {})
 
 
 @pytest.fixture(scope="module")
@@ -198,3 +214,115 @@ def test_a_release_carries_its_guard_and_no_other_boundarys(
     assert record is not None
     with pytest.raises(NotFresh, match="another boundary"):
         boundary_files(product, record)
+
+
+# --- status ---------------------------------------------------------------------------------------
+
+BEYOND = ("stress", "boundary", "seen", "guard", "explanation")
+
+
+@pytest.fixture
+def copy(explained: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(explained, tmp_path / "copy"))
+
+
+def stale(folder: Path) -> dict[str, set[str]]:
+    """By cause: kinds that it makes stale, of search, boundary and what is made of it."""
+    found = status(limen.load(folder))
+    kinds = {
+        cause: {i.kind for i in items} & set(BEYOND) for cause, items in found.causes().items()
+    }
+    return {cause: of for cause, of in kinds.items() if of}
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def test_status_shows_guard_and_explanation_fresh(explained: Path) -> None:
+    counts = status(limen.load(explained)).counts()
+    assert [counts[k] for k in BEYOND] == [
+        {"fresh": 1}, {"fresh": 1}, {"fresh": PATIENTS}, {"fresh": 1}, {"fresh": 1}
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def bare(evaluated: Path, tmp_path: Path) -> Path:
+    """The same, evaluated and nothing more."""
+    folder = tmp_path / "bare"
+    shutil.copytree(evaluated, folder, ignore=shutil.ignore_patterns(".limen"))
+    limen.load(folder).evaluate(workers=1)
+    return folder
+
+
+def test_before_anything_is_explained_it_is_missing(bare: Path) -> None:
+    put(bare, by_hand())
+    counts = status(limen.load(bare)).counts()
+    assert counts["guard"] == counts["explanation"] == {"missing": 1}
+    assert counts["seen"] == {"missing": PATIENTS}
+
+
+def test_a_change_makes_stale_what_follows_from_it_and_is_named(copy: Path) -> None:
+    edit(copy / "limen.yaml", "age_years: [18, 90]", "age_years: [18, 80]")
+    assert stale(copy) == {"intended use": {"guard", "explanation"}}
+    edit(copy / "limen.yaml", "age_years: [18, 80]", "age_years: [18, 90]")
+    assert stale(copy) == {}
+    write_body(copy / "data/dev", 90, missed=True)
+    assert stale(copy) == {"training patients": {"explanation"}}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "cause"),
+    [
+        ("limen.yaml", "false_marks, at_most: 1", "false_marks, at_most: 2", "criteria"),
+        ("data/val/cases.csv", ",CT,44,", ",CT,45,", "case attributes"),
+        ("limen.yaml", "from: 96, to: 48", "from: 96, to: 40", "physics"),
+    ],
+)
+def test_a_changed_input_reaches_guard_and_explanation(
+    copy: Path, file: str, old: str, new: str, cause: str
+) -> None:
+    edit(copy / file, old, new)
+    assert stale(copy)[cause]
+    states = {i.kind: i for i in status(limen.load(copy)).items if i.kind in BEYOND}
+    assert not states["guard"].is_current and not states["explanation"].is_current
+    assert states["explanation"].because and states["guard"].because
+
+
+def test_another_boundary_of_the_same_search_is_named_as_the_cause(copy: Path) -> None:
+    put(copy, by_hand(certified=False))
+    assert stale(copy) == {"boundary": {"guard", "explanation"}}
+
+
+def test_a_search_kept_by_an_older_limen_is_stale_not_an_error(bare: Path) -> None:
+    effort = asdict(FULL)
+    del effort["selective"]
+    put(bare, by_hand(), effort)
+    found = {i.kind: i for i in status(limen.load(bare)).items if i.kind in BEYOND}
+    assert found["stress"].state == "stale" and "effort" in found["stress"].because
+    assert found["boundary"].because == ("stress",)
+
+
+@pytest.mark.parametrize("kind", ["boundary", "guard", "explanation"])
+def test_a_result_in_an_older_form_is_made_again(copy: Path, kind: str) -> None:
+    product = limen.load(copy)
+    item = next(i for i in status(product).items if i.kind == kind)
+    assert item.inputs is not None
+    with product.store.writing():
+        kept = product.store.put_json({"form": "of an older Limen"})
+        product.store.add(Record(kind, "small", METHODS[kind], dict(item.inputs), kept))
+    assert "older Limen" in next(cause for cause, of in stale(copy).items() if kind in of)
+
+
+def test_too_few_patients_for_a_guard_is_an_answer_and_not_stale(copy: Path) -> None:
+    with pytest.raises(GuardError, match="too few patients"):
+        explain(limen.load(copy), patients=5, workers=1)
+    found = {i.kind: i.state.value for i in status(limen.load(copy)).items if i.kind in BEYOND}
+    assert found == {"stress": "fresh", "boundary": "fresh", "seen": "fresh",
+                     "guard": "refused", "explanation": "fresh"}  # fmt: skip
+    before = len(list(limen.load(copy).store.history()))
+    with pytest.raises(GuardError, match="too few patients"):
+        explain(limen.load(copy), patients=5, workers=1)
+    assert len(list(limen.load(copy).store.history())) == before

@@ -23,6 +23,7 @@ from limen.data import Geometry, Volume
 from limen.pipeline.certify import certify
 from limen.pipeline.degrade import degrade, seed_of
 from limen.pipeline.errors import CannotDegrade, NotEnoughPatients
+from limen.pipeline.status import status
 from limen.pipeline.stress import Effort, stress
 
 EFFORT = Effort("test", 1 / 8, None, 2, True, 2, False)
@@ -346,3 +347,13 @@ def test_levels_of_an_axis_share_their_random_numbers():
     assert np.corrcoef(low, lower)[0, 1] > 0.99
     assert abs(np.corrcoef(low, noise({"ct.dose": 0.2}, "val/b"))[0, 1]) < 0.5
     assert seed_of("val/a", "ct.dose") != seed_of("val/a", "ct.motion")
+
+
+def test_a_run_leaves_nothing_stale_even_where_no_guard_can_be(tmp_path: Path):
+    folder = with_axes(tmp_path / "product")
+    found = limen.run(folder, workers=1, effort=SHORT)
+    assert found.bounded is not None and found.bounded.because is not None
+    assert "too few patients to calibrate a guard" in found.bounded.because.what
+    states = {i.kind: i.state.value for i in status(limen.load(folder)).items if not i.is_current}
+    assert states == {}
+    assert status(limen.load(folder)).counts()["explanation"] == {"fresh": 1}

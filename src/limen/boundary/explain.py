@@ -110,6 +110,7 @@ def lesion_causes(
     detectability: Sequence[Detectability],
     contradicted: Mapping[str, bool],
     overall: Explained,
+    unknown: Mapping[str, str] | None = None,
     needed: float = ROSE,
 ) -> list[LesionCause]:
     """What each failing lesion is due to.
@@ -124,8 +125,11 @@ def lesion_causes(
     contradicted : mapping
         Lesion to whether a second reader contradicts the reference; absent where nobody read it.
     overall : Explained
+    unknown : mapping, optional
+        Lesion to why its detectability is not known.
     needed : float
     """
+    why = unknown or {}
     known = {d.lesion: d for d in detectability}
     out = []
     for name in lesions:
@@ -146,8 +150,31 @@ def lesion_causes(
             words = f"d' is {value:.2g}, a second reader confirms it; as the failures together"
             out.append(LesionCause(name, overall.limit, value, words))
         else:
-            lacks = [] if seen is not None else ["its detectability"]
-            lacks += [] if against is not None else ["a second reading"]
-            words = f"not known: {' and '.join(lacks)}" if lacks else "nothing explains it"
+            words = _lacking(found, seen, against, why.get(name), needed)
             out.append(LesionCause(name, "cannot tell", value, words))
     return out
+
+
+def _lacking(
+    found: Detectability | None,
+    seen: bool | None,
+    against: bool | None,
+    why: str | None,
+    needed: float,
+) -> str:
+    """What is known of a lesion, and what would have to be known to say more."""
+    known = [] if seen is None or found is None else [f"d' is {found.d_prime:.2g}, so it is seen"]
+    known += [] if against is None else ["a second reader confirms it"]
+    lacks = []
+    if found is None:
+        lacks.append("its detectability" + (f" ({why})" if why else ""))
+    elif seen is None:
+        error = 100 * found.relative_error
+        lacks.append(
+            f"whether the raw signal shows it (d' is {found.d_prime:.2g} to {error:.0f} %, "
+            f"{needed:g} is needed)"
+        )
+    lacks += [] if against is not None else ["a second reading"]
+    if not lacks:
+        return f"{'; '.join(known)}; nothing explains the failures together"
+    return "; ".join([*known, f"not known: {' and '.join(lacks)}"])

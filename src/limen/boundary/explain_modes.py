@@ -7,12 +7,14 @@ against the rest; patients are the independent units; all tests together keep th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from limen.boundary.explain_limit import Slice
 
 Array = NDArray[Any]
 
@@ -145,6 +147,35 @@ def failure_modes(
             continue
         kept.append(mask)
         found.append(_mode(where, mask, items, failed, patient, p, len(tested)))
+    return found
+
+
+def coverage_slices(training: Sequence[Item], validation: Sequence[Item]) -> list[Slice]:
+    """Slices of the facts that both sides have: patients in each, and those that fail.
+
+    A patient is in a slice with any case, and fails in it with any failing case of it. Whether a
+    training item fails is not looked at.
+    """
+    known = {f for i in training for f in i.facts} & {f for i in validation for f in i.facts}
+    both = [
+        replace(i, facts={k: v for k, v in i.facts.items() if k in known})
+        for i in (*training, *validation)
+    ]
+    n = len(training)
+    everybody = {i.patient for i in training}
+    found = []
+    for name, (_, mask) in _slices(both).items():
+        here = [i for i, hit in zip(validation, mask[n:], strict=True) if hit]
+        there = {i.patient for i, hit in zip(training, mask[:n], strict=True) if hit}
+        found.append(
+            Slice(
+                name,
+                training=len(there),
+                training_all=len(everybody),
+                patients=len({i.patient for i in here}),
+                failed=len({i.patient for i in here if i.failed}),
+            )
+        )
     return found
 
 

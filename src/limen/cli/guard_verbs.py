@@ -25,6 +25,24 @@ def explain(
     quick: Annotated[
         bool, typer.Option("--quick", help="Calibrate the guard on fewer patients.")
     ] = False,
+    second_reading: Annotated[
+        str | None,
+        typer.Option(
+            help="A folder of a second reader's masks, blind to model and reference, named as the "
+            "cases are; kept from then on. `none` takes it back.",
+            metavar="FOLDER",
+            show_default=False,
+        ),
+    ] = None,
+    curve: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="For a learning curve, several times: training patients, and a folder of "
+            "predictions of a model trained with so many; kept. `none` takes it back.",
+            metavar="N=FOLDER",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Why trust ends where it does; calibrates the guard and writes the boundary's page.
@@ -33,10 +51,16 @@ def explain(
     """
     from limen.pipeline import load
     from limen.pipeline.explain import explain as explain_product
+    from limen.pipeline.given import take_curve, take_readings
     from limen.pipeline.guard import QUICK_PATIENTS
 
     product = load(folder)
+    sizes = None if curve is None else _sizes(curve)
     with Shown(quiet=as_json) as progress:
+        if second_reading is not None:
+            take_readings(product, _folder_or_none(second_reading), progress)
+        if sizes is not None:
+            take_curve(product, sizes, progress)
         found = explain_product(
             product,
             patients=QUICK_PATIENTS if quick else None,
@@ -56,6 +80,32 @@ def explain(
         _explained_out(found)
     if not found.guard.certified:
         raise typer.Exit(1)
+
+
+def _folder_or_none(given: str) -> Path | None:
+    from limen.pipeline.given import NONE
+
+    return None if given == NONE else Path(given)
+
+
+def _sizes(given: list[str]) -> list[tuple[int, Path]]:
+    """Numbers of training patients with their folders; none at all to take a curve back."""
+    from limen.pipeline.given import NONE, BadCurve
+
+    if given == [NONE]:
+        return []
+    found = []
+    for text in given:
+        size, equals, folder = text.partition("=")
+        if not (equals and folder and size.isascii() and size.isdigit()):
+            raise BadCurve(
+                "a size of a learning curve is a number of training patients and a folder",
+                where="--curve",
+                found=text.partition("/")[0],
+                mend="write it as --curve 40=predictions-of-40",
+            )
+        found.append((int(size), Path(folder)))
+    return found
 
 
 def _explained_out(found: Explained) -> None:

@@ -36,10 +36,13 @@ def boundary_state(product: Product, found: Status) -> BoundaryState:
 
 
 def explanation_of(product: Product, boundary: Record) -> tuple[Explanation, Record] | None:
-    """The explanation that was made of this very boundary."""
+    """The explanation that was made of this very boundary, by this version of the method."""
     from limen.boundary.explain import Explanation
+    from limen.pipeline.graph import METHODS
 
     record = product.store.latest("explanation", product.declaration.product.name)
     if record is None or record.inputs.get("boundary") != boundary.result:
+        return None
+    if record.method != METHODS["explanation"]:
         return None
     return Explanation.from_dict(product.store.get_json(record.result)), record

@@ -6,32 +6,27 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from limen.boundary import (
-    Boundary,
-    Certificate,
-    Condition,
-    Frontier,
-    Margin,
-)
+from limen.boundary import Boundary, Certificate, Condition
 from limen.boundary.certify import CertificationCase, certify_cells, everybody
 from limen.boundary.certify import certify as certify_paths
 from limen.boundary.paths import plan_paths
 from limen.evidence import digest_json
-from limen.evidence.runs import Planned, end_run, register_run
 from limen.pipeline.errors import CannotDegrade, NotEnoughPatients, NothingEvaluated
 from limen.pipeline.evaluate import Progress, Silent
-from limen.pipeline.graph import METHODS, CaseGraph, Chains, Item, look_up, waiting
-from limen.pipeline.registration import add_record, make_latest
+from limen.pipeline.graph import CaseGraph, Chains, Item, look_up, waiting
+from limen.pipeline.registration import Made, keep_or_make, look_up_kept
 from limen.pipeline.sides import Sides
 from limen.pipeline.stress import (
     FULL,
     Effort,
     Stress,
     Trying,
+    effort_spent,
     ground_of,
     listing,
     patients_by_set,
     searched,
+    searched_from,
 )
 from limen.pipeline.trials import Subject, Trials, trial_origin
 from limen.pipeline.where_sure import Claim, certify_where_sure, once
@@ -63,39 +58,38 @@ def certify(
     with product.store.writing():
         graph = CaseGraph(product)
         found = searched(product, graph, effort, n, shown)
-        name = product.declaration.product.name
         inputs = _inputs(product, graph, found.digest, found.sides)
-        item = look_up(product.store, "boundary", name, inputs)
-        if item.record is not None:
-            make_latest(product.store, item)
-            return Boundary.from_dict(product.store.get_json(item.record.result))
-        planned = [Planned("boundary", name, METHODS["boundary"], inputs)]
-        run = register_run(product.store, "certify", planned)
         told = Trying(shown, {}, " of this step")
         trials = Trials(product, graph, n, told)
-        boundary = _boundary(product, found, trials, told, effort)
-        product.store.put_json(listing(found.sides.certification))
-        digest = product.store.put_json(boundary.as_dict())
-        add_record(product, "boundary", name, inputs, digest)
-        answers = {c.origin: c.answer for c in boundary.certificates}
-        end_run(product.store, run, {"evaluations": trials.made, "answers": answers})
-        return boundary
+
+        def make() -> Made[Boundary]:
+            boundary = _boundary(product, found, trials, told, effort)
+            product.store.put_json(listing(found.sides.certification))
+            answers = {c.origin: c.answer for c in boundary.certificates}
+            summary = {"evaluations": trials.made, "answers": answers}
+            return Made(boundary, boundary.as_dict(), summary)
+
+        return keep_or_make(product, "boundary", inputs, "certify", Boundary.from_dict, make)[0]
 
 
-def boundary_items(product: Product, graph: CaseGraph, chains: Chains) -> list[Item]:
-    """Search and boundary as ``limen status`` shows them; none where there can be none."""
+def boundary_items(
+    product: Product, graph: CaseGraph, chains: Chains
+) -> tuple[list[Item], Boundary | None]:
+    """Search and boundary as ``limen status`` shows them, and the boundary where it holds.
+
+    No item where there can be none.
+    """
     name, store = product.declaration.product.name, product.store
-    last = store.latest("stress", name)
-    effort = FULL if last is None else Effort(**store.get_json(last.result)["effort"])
     try:
-        _, sides, inputs = ground_of(product, graph, effort, chains)
+        _, sides, inputs = ground_of(product, graph, effort_spent(product), chains)
     except (CannotDegrade, NotEnoughPatients, NothingEvaluated):
-        return []
+        return [], None
     search = look_up(store, "stress", name, inputs)
     if search.record is None:
-        return [search, waiting(store, "boundary", name, search)]
+        return [search, waiting(store, "boundary", name, search)], None
     certified = _inputs(product, graph, search.record.result, sides)
-    return [search, look_up(store, "boundary", name, certified)]
+    item, boundary = look_up_kept(store, "boundary", name, certified, Boundary.from_dict)
+    return [search, item], boundary
 
 
 def _inputs(product: Product, graph: CaseGraph, search: str, sides: Sides) -> dict[str, str]:
@@ -116,8 +110,7 @@ def _inputs(product: Product, graph: CaseGraph, search: str, sides: Sides) -> di
 def _boundary(
     product: Product, found: Stress, trials: Trials, told: Trying, effort: Effort
 ) -> Boundary:
-    margins = tuple(Margin.from_dict(m) for m in found.record["margins"])
-    frontiers = tuple(Frontier.from_dict(f) for f in found.record["frontiers"])
+    margins, frontiers = searched_from(found.record)
     notes = list(found.record["notes"])
     if found.sides.leaking:
         notes.append(

@@ -55,7 +55,7 @@ def operator(axis: str, image: Volume, attributes: Mapping[str, Any], case: str)
         "oct.saturation": oct.Saturation,
         "oct.k_clock": oct.KClockError,
     }
-    acquisition = _acquisition(image, attributes, case)
+    acquisition = acquisition_of(image, attributes, case)
     if axis in ("oct.power", "oct.rin", "oct.saturation"):
         floor = oct.noise_floor_db(to_scans(image.values))
         electrons = oct.electrons_of_floor(acquisition, floor)
@@ -65,7 +65,8 @@ def operator(axis: str, image: Volume, attributes: Mapping[str, Any], case: str)
     return through[axis](acquisition)
 
 
-def _acquisition(image: Volume, attributes: Mapping[str, Any], case: str) -> Any:
+def acquisition_of(image: Volume, attributes: Mapping[str, Any], case: str) -> Any:
+    """How a case was acquired, by the wavelengths that its attributes state."""
     from limen.physics.oct import Acquisition, Optics, Sampling, Source
 
     missing = [name for name in NEEDED if name not in attributes]

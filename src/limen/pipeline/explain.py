@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,23 +10,31 @@ from typing import TYPE_CHECKING, Any
 
 from limen.boundary import Boundary, Guard
 from limen.boundary.explain import Explanation, fragile_cases, lesion_causes
-from limen.boundary.explain_limit import Detectability, Findings, explain_limit
-from limen.boundary.explain_modes import Item, failure_modes
+from limen.boundary.explain_limit import Findings, explain_limit
+from limen.boundary.explain_modes import coverage_slices, failure_modes
+from limen.boundary.guard_calibration import GuardError
 from limen.boundary.guard_file import HOME
-from limen.boundary.headroom import LearningCurve, headroom
+from limen.boundary.guard_limits import guarded_certificate
+from limen.boundary.headroom import headroom
 from limen.evidence import Record, digest_json
-from limen.evidence.runs import Planned, end_run, register_run
 from limen.pipeline.evaluate import Progress, Silent
-from limen.pipeline.graph import METHODS, CaseGraph, look_up
-from limen.pipeline.guard import calibrate_guard, latest_boundary
-from limen.pipeline.registration import add_record, make_latest
-from limen.pipeline.trials import Subject, as_acquired, subjects_of
+from limen.pipeline.explain_lesions import case_items, find_lesions, raw_signal
+from limen.pipeline.explain_training import (
+    Training,
+    failed_in_training,
+    training_inputs,
+    training_listing,
+    training_of,
+)
+from limen.pipeline.given import Given, given_of, judge_curve, judge_readings
+from limen.pipeline.graph import CaseGraph, Item, waiting
+from limen.pipeline.guard import calibrate_guard, latest_boundary, patients_asked, spent_on
+from limen.pipeline.registration import Made, keep_or_make, look_up_kept
+from limen.pipeline.stress import listing
+from limen.pipeline.trials import Subject, Trials, subjects_of
 
 if TYPE_CHECKING:
     from limen.pipeline.product import Product
-
-_NOT_GROUPED = {"photons_per_ray", "nodules", "modality", "electronic_noise_photons"}
-"""Facts of cases that say what was simulated, or what the reference holds."""
 
 
 @dataclass(frozen=True)
@@ -38,112 +47,178 @@ class Explained:
     page: Path
 
 
+@dataclass(frozen=True)
+class _Ground:
+    """What an explanation stands on: cases of one origin, what was given, whom training held."""
+
+    boundary: str
+    """Digest of the boundary."""
+    origin: str
+    subjects: Mapping[str, Subject]
+    given: Given
+    training: Training
+    patients: int | None
+
+    def inputs(self, product: Product, trials: Trials) -> dict[str, str]:
+        files = {
+            n: {k: v for k, v in s.sources.items() if k != "prediction file"}
+            for n, s in self.subjects.items()
+        }
+        attributes = {n: dict(s.case.attributes) for n, s in self.subjects.items()}
+        return {
+            "boundary": self.boundary,
+            "measurements": digest_json(listing(self.subjects)),
+            "images and references": digest_json(files),
+            "case attributes": digest_json(attributes),
+            "criteria": product.declared_digest("criteria"),
+            "intended use": product.declared_digest("product", "intended_use"),
+            **self.given.inputs(),
+            **training_inputs(self.training, trials),
+            "effort": digest_json(spent_on(self.patients)),
+        }
+
+
 def explain(
     product: Product,
     *,
     patients: int | None = None,
-    curve: LearningCurve | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Explained:
     """Explain the boundary that was certified last, calibrate its guard, and write its document.
 
+    A second reading and predictions for a learning curve are used where they were given
+    (`limen.pipeline.given`).
+
     Parameters
     ----------
     product : Product
     patients : int, optional
-        Calibrate the guard on at most so many.
-    curve : LearningCurve, optional
-        Failures of models trained with sets of several sizes.
+        Calibrate the guard on at most so many, and ask about as many training patients.
     workers : int, optional
     progress : Progress, optional
 
     Raises
     ------
     NotMadeYet, GuardError, LimitsMissing
+        Without enough patients for a guard there is no document; the explanation is kept.
     """
     from limen.reports.boundary import write_boundary
     from limen.reports.boundary_words import compose
 
-    shown = progress or Silent()
-    guard = calibrate_guard(product, patients=patients, workers=workers, progress=shown)
+    shown, n = progress or Silent(), workers or os.cpu_count() or 1
     name = product.declaration.product.name
     with product.store.writing():
         boundary, certified = latest_boundary(product)
         graph = CaseGraph(product)
         shown.step("explanation")
-        explanation, kept = _explanation(
-            product, graph, boundary, certified.result, guard.origin, curve
-        )
-        shown.step("boundary document")
-        found = product.store.latest("guard", name)
-        assert found is not None
-        pictures = {f.case: _picture(product, f.case) for f in explanation.fragile}
-        document = compose(
-            product.declaration,
-            boundary,
-            guard,
-            explanation,
-            pictures,
-            {"boundary": certified.result, "guard": found.result, "explanation": kept.result,
-             **graph.model_identity},
-            certified.made_utc,
-        )  # fmt: skip
-        page = write_boundary(document, product.folder / HOME)
+        explanation, kept = _explanation(product, graph, boundary, certified, patients, n, shown)
+    guard = calibrate_guard(product, patients=patients, workers=workers, progress=shown)
+    shown.step("boundary document")
+    found = product.store.latest("guard", name)
+    assert found is not None
+    pictures = {f.case: _picture(product, f.case) for f in explanation.fragile}
+    document = compose(
+        product.declaration,
+        boundary,
+        guard,
+        explanation,
+        pictures,
+        {"boundary": certified.result, "guard": found.result, "explanation": kept.result,
+         **graph.model_identity},
+        certified.made_utc,
+    )  # fmt: skip
+    page = write_boundary(document, product.folder / HOME)
     return Explained(boundary, explanation, guard, page)
+
+
+def explanation_item(
+    product: Product,
+    graph: CaseGraph,
+    subjects: Mapping[str, Subject],
+    certified: Item,
+    boundary: Boundary | None,
+) -> Item | None:
+    """The explanation as ``limen status`` shows it; None where there can be none.
+
+    It is looked for as it was made last: with all training patients, or with so many.
+    """
+    store, name = product.store, product.declaration.product.name
+    if certified.record is None or boundary is None:
+        return waiting(store, "explanation", name, certified)
+    asked = patients_asked(store, "explanation", name)
+    ground = _ground(product, graph, subjects, boundary, certified.record, asked)
+    if ground is None:
+        return None
+    inputs = ground.inputs(product, _trials(product, graph, 1, Silent()))
+    return look_up_kept(store, "explanation", name, inputs, Explanation.from_dict)[0]
+
+
+def _ground(
+    product: Product,
+    graph: CaseGraph,
+    subjects: Mapping[str, Subject],
+    boundary: Boundary,
+    certified: Record,
+    patients: int | None,
+) -> _Ground | None:
+    certificate = guarded_certificate(boundary)
+    if certificate is None:
+        return None
+    origin = certificate.origin
+    mine = {n: s for n, s in subjects.items() if s.origin == origin}
+    training = training_of(product, graph, origin, patients)
+    return _Ground(certified.result, origin, mine, given_of(product, mine), training, patients)
 
 
 def _explanation(
     product: Product,
     graph: CaseGraph,
     boundary: Boundary,
-    digest: str,
-    origin: str,
-    curve: LearningCurve | None,
+    certified: Record,
+    patients: int | None,
+    workers: int,
+    shown: Progress,
 ) -> tuple[Explanation, Record]:
-    subjects = {n: s for n, s in subjects_of(product, graph).items() if s.origin == origin}
-    inputs = {
-        "boundary": digest,
-        "measurements": digest_json(
-            {
-                n: s.nominal.record.result
-                for n, s in subjects.items()
-                if s.nominal and s.nominal.record
-            }
-        ),
-        "case attributes": digest_json({n: dict(s.case.attributes) for n, s in subjects.items()}),
-        "criteria": product.declared_digest("criteria"),
-        "learning curve": digest_json(None if curve is None else [list(curve.sizes), curve.rates]),
-    }
-    name = product.declaration.product.name
-    item = look_up(product.store, "explanation", name, inputs)
-    if item.record is not None:
-        make_latest(product.store, item)
-        kept = Explanation.from_dict(product.store.get_json(item.record.result))
-        return kept, item.record
-    planned = Planned("explanation", name, METHODS["explanation"], inputs)
-    run = register_run(product.store, "explain", [planned])
-    explanation = _made(product, boundary, subjects, curve)
-    digest_kept = product.store.put_json(explanation.as_dict())
-    record = add_record(product, "explanation", name, inputs, digest_kept, origin)
-    end_run(product.store, run, {"modes": len(explanation.modes)})
-    return explanation, record
+    subjects = subjects_of(product, graph)
+    ground = _ground(product, graph, subjects, boundary, certified, patients)
+    if ground is None:
+        raise GuardError("no patients were left to certify, so there is nothing to explain")
+    trials = _trials(product, graph, workers, shown)
+    trained = failed_in_training(ground.training, trials)
+    store = product.store
+    store.put_json(listing(ground.subjects))
+    store.put_json(training_listing(ground.training, trials))
+    store.put_json(spent_on(patients))
+
+    def make() -> Made[Explanation]:
+        made = _made(product, boundary, ground, trained, workers)
+        return Made(made, made.as_dict(), {"modes": len(made.modes)})
+
+    inputs = ground.inputs(product, trials)
+    read = Explanation.from_dict
+    return keep_or_make(product, "explanation", inputs, "explain", read, make, ground.origin)
+
+
+def _trials(product: Product, graph: CaseGraph, workers: int, shown: Progress) -> Trials:
+    from limen.pipeline.stress import Trying
+
+    return Trials(product, graph, workers, Trying(shown, {}, " of the training patients"))
 
 
 def _made(
     product: Product,
     boundary: Boundary,
-    subjects: Mapping[str, Subject],
-    curve: LearningCurve | None,
+    ground: _Ground,
+    trained: Mapping[str, bool],
+    workers: int,
 ) -> Explanation:
-    passed = {n: as_acquired(product, s).passed for n, s in subjects.items() if s.nominal}
-    cases = [
-        Item(n, n, subjects[n].case.patient, not ok, _facts(subjects[n]))
-        for n, ok in passed.items()
-    ]
-    lesions, missed = _lesions(product, subjects)
-    modes = failure_modes(lesions) if lesions else failure_modes(cases)
-    detectability = _detectability(product, subjects, missed)
+    subjects = ground.subjects
+    cases = case_items(product, subjects)
+    lesions = find_lesions(product, subjects)
+    signal = raw_signal(product, subjects, lesions, workers)
+    readings = judge_readings(product, ground.given, subjects, workers)
+    curve = judge_curve(product, ground.given, subjects, workers)
     by_patient: dict[str, bool] = {}
     for item in cases:
         by_patient[item.patient] = by_patient.get(item.patient, False) or item.failed
@@ -151,78 +226,37 @@ def _made(
         Findings(
             patients=len(by_patient),
             failed=sum(by_patient.values()),
-            detectability=detectability,
+            detectability=signal.detectability,
+            read_again=list(readings.contradicted.values()),
+            training_patients=len(trained) or None,
+            training_failed=sum(trained.values()) if trained else None,
             curve=curve,
+            slices=coverage_slices(ground.training.cases, cases),
         )
     )
-    causes = lesion_causes([i.name for i in lesions if i.failed], detectability, {}, limit)
-    unseen = {d.lesion.partition(",")[0] for d in detectability if d.is_seen() is False}
     physics = None
-    if detectability:
-        hit = {subjects[n].case.patient for n in subjects if subjects[n].case.id in unseen}
-        physics = len(hit) / len(by_patient)
+    if lesions.items and signal.detectability:  # else a case may pass without the lesion
+        physics = len({subjects[n].case.patient for n in signal.unseen}) / len(by_patient)
+    against = {
+        label: number in readings.unmarked[case]
+        for case, ids in lesions.failing.items()
+        if case in readings.unmarked
+        for number, label in ids.items()
+    }
     return Explanation(
         fragile=tuple(fragile_cases(boundary)),
-        modes=tuple(modes),
+        modes=tuple(failure_modes(lesions.items or cases)),
         limit=limit,
-        lesions=tuple(causes),
-        headroom=headroom(list(by_patient.values()), curve, physics_fail=physics),
+        lesions=tuple(
+            lesion_causes(lesions.names, signal.detectability, against, limit, signal.unknown)
+        ),
+        headroom=headroom(
+            list(by_patient.values()),
+            curve,
+            readings.readers_fail,
+            physics,
+        ),
     )
-
-
-def _facts(subject: Subject) -> dict[str, Any]:
-    return {k: v for k, v in subject.case.attributes.items() if k not in _NOT_GROUPED}
-
-
-def _lesions(
-    product: Product, subjects: Mapping[str, Subject]
-) -> tuple[list[Item], dict[str, dict[int, Any]]]:
-    """Reference lesions that count, as items; and those missed, by subject and id."""
-    least = [
-        c.min_diameter_mm or 0.0
-        for c in product.declaration.criteria
-        if c.measure == "missed_lesions"
-    ]
-    if not least:
-        return [], {}
-    items: list[Item] = []
-    missed: dict[str, dict[int, Any]] = {}
-    for name, subject in subjects.items():
-        if subject.nominal is None or subject.nominal.record is None:
-            continue
-        measured = product.store.get_json(subject.nominal.record.result)
-        for lesion in measured.get("lesions", {}).get("reference", []):
-            if lesion["diameter_mm"] < min(least):
-                continue
-            failed = lesion["matched"] is None
-            facts = {
-                **_facts(subject),
-                "diameter_mm": round(lesion["diameter_mm"], 2),
-                "long_axis_mm": round(lesion["long_axis_mm"], 2),
-                "at the edge": bool(lesion["touches_edge"]),
-            }
-            label = f"{subject.case.id}, lesion {lesion['id']}"
-            items.append(Item(label, name, subject.case.patient, failed, facts))
-            if failed:
-                missed.setdefault(name, {})[lesion["id"]] = lesion
-    return items, missed
-
-
-def _detectability(
-    product: Product, subjects: Mapping[str, Subject], missed: Mapping[str, Mapping[int, Any]]
-) -> list[Detectability]:
-    """d' of missed lesions where the physics of the modality is at hand: CT with stated photons."""
-    from limen.pipeline.lesion_signal import ct_detectability
-
-    declaration = product.declaration
-    if declaration.product.intended_use.modality != "CT":
-        return []
-    given = declaration.physics.get("ct.views")
-    views = 984 if given is None else int(given.from_)
-    found: list[Detectability] = []
-    for name, lesions in missed.items():
-        found += ct_detectability(subjects[name].case, declaration, lesions, views)
-    return found
 
 
 def _picture(product: Product, case: str) -> dict[str, Any] | None:

@@ -39,7 +39,9 @@ METHODS = {
     "boundary": "boundary.certify/1",
     "seen": "boundary.guard_features/2",
     "guard": "boundary.guard/1",
-    "explanation": "boundary.explain/1",
+    "second-reading": "data.second-reading/1",
+    "learning-curve": "data.learning-curve/1",
+    "explanation": "boundary.explain/2",
     "report": "reports.report/3",
     "report-content": "reports.content/1",
 }

@@ -6,15 +6,21 @@ deleted, or did not wait for, does not vanish.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from limen.errors import LimenError
 from limen.evidence import Outcome, Record, Store
 from limen.evidence.runs import Planned, end_run, register_run
-from limen.pipeline.graph import METHODS, Item
+from limen.pipeline.graph import METHODS, Item, State, look_up
 
 if TYPE_CHECKING:
     from limen.pipeline.product import Product
+
+Value = TypeVar("Value")
+OTHER_FORM = "the form in which an older Limen kept it"
+"""Why a result whose inputs are all the same has to be made again."""
 
 
 class Registration:
@@ -58,6 +64,75 @@ def planned_sums(dataset: str, verdicts: Mapping[str, str] | None) -> list[Plann
         Planned("verdicts", dataset, METHODS["verdicts"], verdicts),
         Planned("summary", dataset, METHODS["summary"], None),
     ]
+
+
+def look_up_kept(
+    store: Store,
+    kind: str,
+    subject: str,
+    inputs: Mapping[str, str],
+    read: Callable[[Any], Value],
+) -> tuple[Item, Value | None]:
+    """The item with what was kept of it; one that ``read`` cannot take any more is stale."""
+    item = look_up(store, kind, subject, inputs)
+    if item.state is not State.fresh or item.record is None:
+        return item, None
+    kept = store.get_json(item.record.result)
+    try:
+        return item, read(kept)
+    except (KeyError, TypeError, ValueError, AttributeError, LimenError):
+        return Item(kind, subject, State.stale, inputs, because=(OTHER_FORM,)), None
+
+
+@dataclass(frozen=True)
+class Made(Generic[Value]):
+    """What was just made: the value, its plain JSON, and what the run's end says of it."""
+
+    value: Value
+    kept: Any
+    summary: Mapping[str, Any]
+
+
+def keep_or_make(
+    product: Product,
+    kind: str,
+    inputs: Mapping[str, str],
+    verb: str,
+    read: Callable[[Any], Value],
+    make: Callable[[], Made[Value]],
+    origin: str | None = None,
+) -> tuple[Value, Record]:
+    """The product's result of a kind as the store has it, or made in a run that is registered.
+
+    Inside ``store.writing()``.
+
+    Parameters
+    ----------
+    product : Product
+    kind : str
+    inputs : mapping
+    verb : str
+        By which the run is registered.
+    read : callable
+        Takes plain JSON back.
+    make : callable
+    origin : str, optional
+        Of the record.
+    """
+    store, name = product.store, product.declaration.product.name
+    item, value = look_up_kept(store, kind, name, inputs, read)
+    if value is not None and item.record is not None:
+        make_latest(store, item)
+        return value, item.record
+    run = register_run(store, verb, [Planned(kind, name, METHODS[kind], inputs)])
+    try:
+        made = make()
+    except LimenError as error:
+        end_run(store, run, {"refused": error.what})
+        raise
+    record = add_record(product, kind, name, inputs, store.put_json(made.kept), origin)
+    end_run(store, run, made.summary)
+    return made.value, record
 
 
 def make_latest(store: Store, item: Item) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from limen.pipeline.evaluate import leakage_inputs
 from limen.pipeline.graph import (
     CaseGraph,
+    Chains,
     Item,
     State,
     current_items,
@@ -31,6 +32,7 @@ _LISTINGS = {
     "validation cases": ("case", "which cases validation has"),
     "development cases": ("case", "which cases development has"),
     "cases not evaluated": ("measurement", "which cases are not evaluated"),
+    "images": ("seen", "which patients the guard is calibrated on"),
 }
 
 
@@ -70,13 +72,12 @@ class Status:
         A stale ancestor is not a cause of its own, nor is a list of cases that differs because
         a case of it is stale or was never evaluated.
         """
-        kinds = {i.kind for i in self.items}
         moved = {i.kind for i in self.stale}
         found: dict[str, list[Item]] = {}
         for item in self.stale:
             for cause in item.because:
                 of, words = _LISTINGS.get(cause, ("", cause))
-                if cause not in kinds and of not in moved:
+                if cause not in moved and of not in moved:
                     found.setdefault(words, []).append(item)
         return found
 
@@ -104,8 +105,6 @@ class Status:
 
 def status(product: Product) -> Status:
     """Look at every piece of evidence a product should have. Nothing is computed."""
-    from limen.pipeline.certify import boundary_items
-
     store = product.store
     graph = CaseGraph(product)
     chains = current_items(product, graph)
@@ -150,9 +149,25 @@ def status(product: Product) -> Status:
             )
         result.items.append(summary)
         tops.append(summary)
-    result.items += boundary_items(product, graph, chains)
+    result.items += _beyond(product, graph, chains)
     result.items.append(_report(product, name, tops))
     return result
+
+
+def _beyond(product: Product, graph: CaseGraph, chains: Chains) -> list[Item]:
+    """Search, boundary, and what is made of it: guard and explanation."""
+    from limen.pipeline.certify import boundary_items
+    from limen.pipeline.explain import explanation_item
+    from limen.pipeline.guard import guard_items
+    from limen.pipeline.trials import subjects_of
+
+    items, boundary = boundary_items(product, graph, chains)
+    if not items:
+        return []
+    subjects = subjects_of(product, graph, chains)
+    items += guard_items(product, subjects, items[-1], boundary)
+    explanation = explanation_item(product, graph, subjects, items[1], boundary)
+    return items if explanation is None else [*items, explanation]
 
 
 def _report(product: Product, name: str, summaries: list[Item]) -> Item:

@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from limen.boundary import Margin, SearchAxis
+from limen.boundary import Frontier, Margin, SearchAxis
 from limen.evidence import digest_json
 from limen.evidence.runs import Planned, end_run, register_run
 from limen.pipeline.degrade import searched_axes
 from limen.pipeline.errors import CannotDegrade, NothingEvaluated
 from limen.pipeline.evaluate import Progress, Silent, leakage_inputs
 from limen.pipeline.graph import METHODS, CaseGraph, Chains, current_items, look_up
-from limen.pipeline.registration import add_record, make_latest
+from limen.pipeline.registration import add_record, look_up_kept, make_latest
 from limen.pipeline.sides import Sides, divide
 from limen.pipeline.trials import Event, Subject, Trials, as_acquired, subjects_of
 
@@ -155,8 +155,8 @@ def searched(
     axes, sides, inputs = ground_of(product, graph, effort)
     chosen, notes = _chosen(product, sides.exploration, effort)
     name = product.declaration.product.name
-    item = look_up(product.store, "stress", name, inputs)
-    if item.record is not None:
+    item, known = look_up_kept(product.store, "stress", name, inputs, searched_from)
+    if known is not None and item.record is not None:
         make_latest(product.store, item)
         kept = product.store.get_json(item.record.result)
         return Stress(kept, item.record.result, axes, sides, 0)
@@ -210,6 +210,27 @@ def ground_of(
             "effort": digest_json(asdict(effort)),
         },
     )
+
+
+def searched_from(
+    record: Mapping[str, Any],
+) -> tuple[tuple[Margin, ...], tuple[Frontier, ...]]:
+    """Margins and frontiers of a search as it is kept."""
+    return (
+        tuple(Margin.from_dict(m) for m in record["margins"]),
+        tuple(Frontier.from_dict(f) for f in record["frontiers"]),
+    )
+
+
+def effort_spent(product: Product) -> Effort:
+    """That of the last search; the full one where there is none, or an older Limen's is unknown."""
+    last = product.store.latest("stress", product.declaration.product.name)
+    if last is None:
+        return FULL
+    try:
+        return Effort(**product.store.get_json(last.result)["effort"])
+    except (KeyError, TypeError):
+        return FULL
 
 
 def listing(subjects: Mapping[str, Subject]) -> list[dict[str, str]]:

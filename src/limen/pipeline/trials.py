@@ -22,6 +22,7 @@ from limen.pipeline.trial_work import TrialJob, Workers
 
 if TYPE_CHECKING:
     from limen.data import Case
+    from limen.evidence import Record
     from limen.pipeline.graph import CaseGraph, Item
     from limen.pipeline.product import LoadedSet, Product
 
@@ -162,13 +163,17 @@ class Trials:
 
     def made_before(self, subject: Subject, condition: Condition) -> Trial | None:
         """The trial as the store has it, nominal included."""
-        record = self.product.store.find(
-            "trial", trial_name(subject.name, condition), METHODS["trial"],
-            self._inputs(subject, condition),
-        )  # fmt: skip
+        record = self.record(subject, condition)
         if record is None:
             return None
         return self._trial(condition, self.product.store.get_json(record.result), subject)
+
+    def record(self, subject: Subject, condition: Condition) -> Record | None:
+        """The record of the trial as the store has it, nominal included."""
+        return self.product.store.find(
+            "trial", trial_name(subject.name, condition), METHODS["trial"],
+            self._inputs(subject, condition),
+        )  # fmt: skip
 
     def _inputs(self, subject: Subject, condition: Condition) -> dict[str, str]:
         known = subject.case.attributes

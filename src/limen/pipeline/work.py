@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from limen.errors import LimenError
 from limen.pipeline.errors import Unexpected, WorkerDied
@@ -20,6 +20,9 @@ from limen.pipeline.orphans import end_with_parent
 if TYPE_CHECKING:
     from limen.data import Case, Volume
     from limen.product import Declaration
+
+Job = TypeVar("Job")
+Done = TypeVar("Done")
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,18 @@ def _run_pool(
             if broken:
                 return list(reversed(waiting)), list(flying.values())
         return [], []
+    finally:
+        pool.shutdown(wait=False, kill_workers=True)
+
+
+def each(function: Callable[[Job], Done], jobs: Sequence[Job], workers: int) -> Iterator[Done]:
+    """What ``function`` returns for each job, in order; in worker processes where several."""
+    if workers <= 1 or len(jobs) <= 1:
+        yield from map(function, jobs)
+        return
+    pool = open_pool(min(workers, len(jobs)))
+    try:
+        yield from pool.map(function, jobs)
     finally:
         pool.shutdown(wait=False, kill_workers=True)
 
