@@ -2,9 +2,11 @@
 
 import os
 
-# Before numpy is there. Two workers share the cores, and the threads of OpenBLAS wait for each
-# other by spinning: a search that takes 2 s of one core takes 20 s of two that others use as well.
+# Before numpy is there. Workers share the cores, and threads that wait for each other by spinning
+# burn them: with OpenBLAS a search that takes 2 s of one core took 20 s, with OpenMP half of the
+# time of the CT readings was waiting.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from hypothesis import settings
 
