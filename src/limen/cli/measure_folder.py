@@ -156,7 +156,7 @@ def _each(work: Sequence[Work], workers: int) -> Iterator[Measured]:
     from collections import deque
     from concurrent.futures import Future
 
-    from limen.pipeline.work import open_pool
+    from limen.pipeline.pool import open_pool
 
     size = max(1, min(16, len(work) // (4 * workers)))
     pieces = (work[at : at + size] for at in range(0, len(work), size))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from limen.boundary.explain_limit import Detectability
 from limen.boundary.explain_modes import Item
 from limen.pipeline.lesion_signal import SignalJob, lesion_map, signals
+from limen.pipeline.pool import each
 from limen.pipeline.trials import Subject, as_acquired
-from limen.pipeline.work import each
 
 if TYPE_CHECKING:
     from limen.pipeline.product import Product

@@ -19,9 +19,9 @@ from limen.evidence import digest_json
 from limen.pipeline.errors import UnknownCase
 from limen.pipeline.evaluate import Progress, Silent
 from limen.pipeline.graph import CaseGraph, look_up
+from limen.pipeline.pool import each
 from limen.pipeline.registration import add_record, make_latest
 from limen.pipeline.trials import Subject, as_acquired, subjects_of
-from limen.pipeline.work import each
 
 if TYPE_CHECKING:
     from limen.data import Case, Source

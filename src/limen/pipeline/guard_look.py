@@ -11,8 +11,8 @@ from limen.evidence import Outcome, Record
 from limen.pipeline.errors import Unexpected
 from limen.pipeline.evaluate import Progress
 from limen.pipeline.graph import METHODS
+from limen.pipeline.pool import each
 from limen.pipeline.registration import add_record
-from limen.pipeline.work import each
 
 if TYPE_CHECKING:
     from limen.data import Case

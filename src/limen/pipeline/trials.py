@@ -17,8 +17,9 @@ from limen.pipeline.degrade import FACTS
 from limen.pipeline.degrade import METHOD as DEGRADE
 from limen.pipeline.errors import CannotDegrade, ChangedMeanwhile
 from limen.pipeline.graph import METHODS, Chains, current_items, measured_item
+from limen.pipeline.pool import Pool
 from limen.pipeline.registration import add_record
-from limen.pipeline.trial_work import TrialJob, Workers
+from limen.pipeline.trial_work import TrialJob, died, try_out
 
 if TYPE_CHECKING:
     from limen.data import Case
@@ -115,7 +116,7 @@ class Trials:
         answers: dict[str, Found] = {}
         refused: dict[str, CannotDegrade] = {}
         recall = self.made_before if with_uncertainty else self.remembered
-        with Workers(self._workers) as workers:
+        with Pool(try_out, self._workers) as workers:
             waiting: dict[str, dict[str, float]] = {}
 
             def go_on(name: str, trial: Trial | None) -> None:
@@ -141,7 +142,7 @@ class Trials:
             for job, result in workers.results():
                 condition = waiting.pop(job.subject)
                 try:
-                    trial = self._keep(subjects[job.subject], condition, result)
+                    trial = self._keep(subjects[job.subject], condition, result or died(job))
                 except CannotDegrade as error:
                     refused[job.subject] = error
                     self._told(job.subject, "finished")

@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from limen.errors import LimenError
 from limen.pipeline.errors import Unexpected, WorkerDied
-from limen.pipeline.orphans import end_with_parent
+from limen.pipeline.pool import Pool
 
 if TYPE_CHECKING:
     from limen.data import Case, Volume
     from limen.product import Declaration
-
-Job = TypeVar("Job")
-Done = TypeVar("Done")
 
 
 @dataclass(frozen=True)
@@ -55,26 +52,12 @@ class CaseDone:
 
 
 def run_cases(jobs: Sequence[CaseJob], workers: int) -> Iterator[CaseDone]:
-    """Run jobs and yield each result as it comes.
-
-    At most two jobs for each worker are in flight, so results waiting to be kept stay few. With
-    one worker the jobs run in this process. When a worker process dies (most often: no memory
-    left), the jobs that were in work are tried once more, each alone; the one that kills its
-    worker again is given up with :class:`WorkerDied`, and the others go on.
-    """
-    if workers <= 1:
+    """Run jobs and yield each result as it comes; see :class:`Pool` for what a dead worker does."""
+    with Pool(run_case, min(workers, len(jobs))) as pool:
         for job in jobs:
-            yield run_case(job)
-        return
-    suspects: list[CaseJob] = []
-    todo = list(jobs)
-    while todo:
-        todo, died = yield from _run_pool(todo, workers)
-        suspects += died
-    for job in suspects:
-        _, died = yield from _run_pool([job], 1)
-        if died:
-            yield CaseDone(
+            pool.submit(job)
+        for job, done in pool.results():
+            yield done or CaseDone(
                 job.subject,
                 failed_kind=job.kinds[0],
                 error=WorkerDied(
@@ -84,68 +67,6 @@ def run_cases(jobs: Sequence[CaseJob], workers: int) -> Iterator[CaseDone]:
                     "the other cases are not affected",
                 ),
             )
-
-
-def _run_pool(
-    jobs: Sequence[CaseJob], workers: int
-) -> Generator[CaseDone, None, tuple[list[CaseJob], list[CaseJob]]]:
-    """One life of a pool. Returns (jobs not begun, jobs in flight when a worker died)."""
-    from concurrent.futures import FIRST_COMPLETED, Future, wait
-
-    from loky.process_executor import BrokenProcessPool
-
-    waiting = list(reversed(jobs))
-    flying: dict[Future[CaseDone], CaseJob] = {}
-    pool = open_pool(min(workers, len(jobs)))
-    try:
-        while waiting or flying:
-            while waiting and len(flying) < 2 * workers:
-                job = waiting.pop()
-                flying[pool.submit(run_case, job)] = job
-            done, _ = wait(flying, return_when=FIRST_COMPLETED)
-            broken = False
-            for future in done:
-                try:
-                    result = future.result()
-                except BrokenProcessPool:
-                    broken = True
-                    continue
-                del flying[future]
-                yield result
-            if broken:
-                return list(reversed(waiting)), list(flying.values())
-        return [], []
-    finally:
-        pool.shutdown(wait=False, kill_workers=True)
-
-
-def each(function: Callable[[Job], Done], jobs: Sequence[Job], workers: int) -> Iterator[Done]:
-    """What ``function`` returns for each job, in order; in worker processes where several."""
-    if workers <= 1 or len(jobs) <= 1:
-        yield from map(function, jobs)
-        return
-    pool = open_pool(min(workers, len(jobs)))
-    try:
-        yield from pool.map(function, jobs)
-    finally:
-        pool.shutdown(wait=False, kill_workers=True)
-
-
-def open_pool(workers: int) -> Any:
-    """Worker processes that end with this one.
-
-    One thread of linear algebra in each: the workers fill the cores already, threads beyond that
-    wait for each other (twice the time measured for fingerprints of 20 cases), and a number of
-    threads taken from the machine would decide how sums are rounded.
-    """
-    from loky import ProcessPoolExecutor
-
-    return ProcessPoolExecutor(
-        max_workers=workers,
-        initializer=end_with_parent,
-        initargs=(os.getpid(),),
-        env={"OPENBLAS_NUM_THREADS": os.environ.get("OPENBLAS_NUM_THREADS", "1")},
-    )
 
 
 def run_case(job: CaseJob) -> CaseDone:
