@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import json
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,10 +31,33 @@ def say(verb: str, folder: Path, *more: str) -> tuple[int, str]:
     return result.exit_code, result.stdout
 
 
+@pytest.fixture(scope="module")
+def _runs() -> dict[tuple[str, bytes], Path]:
+    return {}
+
+
+@pytest.fixture
+def after_run(
+    _runs: dict[tuple[str, bytes], Path],
+    tmp_path_factory: pytest.TempPathFactory,
+    tmp_path: Path,
+) -> Callable[[str, bytes], Path]:
+    """The product with one file replaced, after a run that is made once; a copy, to be changed."""
+
+    def made(file: str, content: bytes) -> Path:
+        if (file, content) not in _runs:
+            product = write_product(tmp_path_factory.mktemp("run-once") / "product", 3)
+            (product / file).write_bytes(content)
+            say("run", product)
+            _runs[file, content] = product
+        return Path(shutil.copytree(_runs[file, content], tmp_path / "product"))
+
+    return made
+
+
 @pytest.mark.parametrize("verb", ["run", "evaluate", "status", "report"])
-def test_a_lost_case_is_told_by_every_verb(folder: Path, verb: str):
-    (folder / "data/references/case1.nii.gz").write_bytes(b"")
-    say("run", folder)
+def test_a_lost_case_is_told_by_every_verb(after_run: Callable[[str, bytes], Path], verb: str):
+    folder = after_run("data/references/case1.nii.gz", b"")
     code, words = say(verb, folder)
     assert code == 1
     assert "val/case1, mask: this is not a NIfTI file" in words
@@ -51,8 +76,8 @@ def test_a_lost_case_is_told_by_every_verb(folder: Path, verb: str):
 
 
 @pytest.mark.parametrize("verb", ["run", "evaluate", "status", "report"])
-def test_nothing_lost(folder: Path, verb: str):
-    say("run", folder)
+def test_nothing_lost(after_run: Callable[[str, bytes], Path], verb: str):
+    folder = after_run("a.yaml", b"kind: phantom\n")
     code, words = say(verb, folder)
     assert code == 0
     assert "Not complete" not in words
@@ -68,9 +93,10 @@ def test_nothing_lost(folder: Path, verb: str):
     ],
 )
 @pytest.mark.parametrize("verb", ["run", "evaluate", "status", "report"])
-def test_an_approval_that_is_not_in_force(folder: Path, verb: str, approval: str, words: str):
-    (folder / "a.yaml").write_text(f"kind: public\nlicence: MIT\n{approval}\n")
-    say("run", folder)
+def test_an_approval_that_is_not_in_force(
+    after_run: Callable[[str, bytes], Path], verb: str, approval: str, words: str
+):
+    folder = after_run("a.yaml", f"kind: public\nlicence: MIT\n{approval}\n".encode())
     code, told = say(verb, folder)
     assert code == 1
     assert "Not permitted today: data set val" in told and words in told
