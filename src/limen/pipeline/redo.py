@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 CASE_KINDS = ("case", "prediction", "measurement", "picture")
 BOUNDARY_KINDS = ("stress", "boundary")
-_BOUNDARY_RUN = (*BOUNDARY_KINDS, "trial", "seen", "guard", "explanation")
+_AFTER = ("seen", "guard", "explanation")
+_BOUNDARY_RUN = (*BOUNDARY_KINDS, "trial", *_AFTER)
 BREAK_S = 600.0
 """Records further apart than this were not made in one run."""
 FEWEST = 3
@@ -164,7 +165,7 @@ def redo_from_graph(old: Product, new: Product) -> GraphRedo:
         because = tuple(dict.fromkeys(b for i in items for b in i.because)) or ("never made",)
         seconds, pace = _time(history, kind, len(items))
         again.append(Again(kind, of, len(items), because, seconds, pace))
-    order = [*CASE_KINDS, "leakage", "verdicts", "summary", *BOUNDARY_KINDS]
+    order = [*CASE_KINDS, "leakage", "verdicts", "summary", *BOUNDARY_KINDS, *_AFTER]
     again.sort(key=lambda a: (order.index(a.kind) if a.kind in order else len(order), a.of))
     return GraphRedo(tuple(again), len(found.items) - len(found.stale))
 
@@ -173,6 +174,8 @@ def _time(history: list[Record], kind: str, n: int) -> tuple[float | None, str]:
     """Wall time for ``n`` of a kind, and what it rests on."""
     if kind in BOUNDARY_KINDS:
         return _boundary_time(history, kind)
+    if kind in _AFTER:
+        return None, "minutes, not counted"
     if kind not in CASE_KINDS:
         return None, "seconds, not counted"
     run = _last_run([r for r in history if r.kind == kind])
