@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +40,22 @@ model:
   onnx: model/threshold.onnx
   input: {window_hu: [-1000, 400]}
   output: {activation: none, threshold: 0.5}
+"""
+
+# Slow on purpose, so that a kill falls into every part of a run; and it reads NIfTI by its
+# offsets, because a start without numpy and nibabel costs a twentieth.
+COMMAND = """\
+import array, gzip, struct, sys, time
+from pathlib import Path
+time.sleep(float(sys.argv[1]))
+source, target = map(Path, sys.argv[2:])
+for path in source.glob("*_0000.nii.gz"):
+    data = bytearray(gzip.decompress(path.read_bytes()))
+    kind, start = struct.unpack_from("<h", data, 70)[0], int(struct.unpack_from("<f", data, 108)[0])
+    values = array.array({4: "h", 16: "f", 64: "d"}[kind], bytes(data[start:]))
+    struct.pack_into("<hh", data, 70, 2, 8)
+    labels = bytes(value > -300 for value in values)
+    (target / path.name.replace("_0000", "")).write_bytes(gzip.compress(data[:start] + labels))
 """
 
 
@@ -88,6 +106,13 @@ def write_threshold_model(path: Path, level: float = 0.5) -> None:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     path.parent.mkdir(parents=True, exist_ok=True)
     onnx.save(model, path)
+
+
+def write_command_model(folder: Path, seconds: float) -> str:
+    """A program that thresholds after some sleep; returns the declaration's part on the model."""
+    (folder / "model/predict.py").write_text(COMMAND)
+    words = [sys.executable, "model/predict.py", str(seconds), "{input}", "{output}"]
+    return f"model:\n  command: {json.dumps(words)}\n  files: [model/predict.py]\n"
 
 
 def build_product(folder: Path) -> Path:

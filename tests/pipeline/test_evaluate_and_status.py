@@ -37,9 +37,8 @@ def _uses_aside(report: bytes) -> bytes:
 
 
 @pytest.fixture
-def done(product_folder: Path) -> Path:
-    _run(product_folder)
-    return product_folder
+def done(run_folder: Path) -> Path:
+    return run_folder
 
 
 def test_verdicts_are_those_of_the_cases_as_built(done: Path):

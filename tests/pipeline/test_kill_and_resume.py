@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
@@ -12,40 +11,24 @@ import time
 from pathlib import Path
 
 import pytest
-from pipeline_builders import YAML, build_product
+from pipeline_builders import YAML, build_product, write_command_model
 
 import limen
 from limen.evidence.ledger import OPEN
 from limen.pipeline.status import status
 
-# Slow on purpose, so that a kill falls into every part of a run.
-COMMAND = """\
-import sys, time
-from pathlib import Path
-import nibabel as nib
-time.sleep(0.4)
-source, target = map(Path, sys.argv[1:])
-for path in source.glob("*_0000.nii.gz"):
-    image = nib.load(path)
-    labels = (image.get_fdata() > -300).astype("uint8")
-    nib.save(nib.Nifti1Image(labels, image.affine), target / path.name.replace("_0000", ""))
-"""
-
 
 def _with_command(folder: Path) -> Path:
     build_product(folder)
-    (folder / "model/predict.py").write_text(COMMAND)
     head = YAML[: YAML.index("model:")]
-    command = json.dumps([sys.executable, "model/predict.py", "{input}", "{output}"])
-    text = f"{head}model:\n  command: {command}\n  files: [model/predict.py]\n"
-    (folder / "limen.yaml").write_text(text)
+    (folder / "limen.yaml").write_text(head + write_command_model(folder, 0.4))
     return folder
 
 
-def _run(folder: Path) -> subprocess.Popen[bytes]:
+def _run(folder: Path, workers: int) -> subprocess.Popen[bytes]:
     code = "from limen.cli import main; main()"
     return subprocess.Popen(
-        [sys.executable, "-c", code, "run", str(folder), "-j", "2"],
+        [sys.executable, "-c", code, "run", str(folder), "-j", str(workers)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
@@ -61,12 +44,12 @@ def _outcome(folder: Path) -> dict[tuple[str, str], str]:
 @pytest.mark.slow
 def test_runs_killed_at_random_moments_end_where_one_whole_run_ends(tmp_path: Path):
     whole = _with_command(tmp_path / "whole")
-    limen.run(limen.load(whole), workers=2)
+    limen.run(limen.load(whole), workers=1)
     killed = _with_command(tmp_path / "killed")
     chance = random.Random(os.environ.get("LIMEN_TEST_SEED", "1"))
     kept = 0
-    for _ in range(4):
-        process = _run(killed)
+    for workers in (1, 2, 1, 2):
+        process = _run(killed, workers)
         time.sleep(chance.uniform(0.8, 4.5))
         finished = process.poll() is not None
         if not finished:
@@ -79,7 +62,7 @@ def test_runs_killed_at_random_moments_end_where_one_whole_run_ends(tmp_path: Pa
         for record in product.store.records():
             product.store.get(record.result)  # whole, and of its digest
         status(product)  # readable at any moment
-    last = _run(killed)
+    last = _run(killed, 2)
     out = last.communicate(timeout=120)[0].decode()
     assert last.returncode in (0, 1), out
     assert _outcome(killed) == _outcome(whole)
@@ -96,16 +79,15 @@ def test_a_second_run_on_the_same_product_is_refused_at_once(product_folder: Pat
         limen.load(product_folder).evaluate(workers=1)
 
 
-def test_a_record_cut_in_the_middle_is_made_again(product_folder: Path):
-    limen.run(limen.load(product_folder), workers=1)
+def test_a_record_cut_in_the_middle_is_made_again(run_folder: Path):
     # as a kill in the first run leaves it: no signed head yet
-    (product_folder / ".limen/ledger/checkpoint").unlink()
-    (product_folder / ".limen/ledger/open").write_bytes(OPEN)
-    log = product_folder / ".limen/records.jsonl"
+    (run_folder / ".limen/ledger/checkpoint").unlink()
+    (run_folder / ".limen/ledger/open").write_bytes(OPEN)
+    log = run_folder / ".limen/records.jsonl"
     data = log.read_bytes()
     cut = data.rstrip(b"\n").rfind(b"\n") + 40
     log.write_bytes(data[:cut])
-    found = status(limen.load(product_folder))
+    found = status(limen.load(run_folder))
     assert [i.kind for i in found.stale] == ["report"]
-    limen.run(limen.load(product_folder), workers=1)
-    assert not status(limen.load(product_folder)).stale
+    limen.run(limen.load(run_folder), workers=1)
+    assert not status(limen.load(run_folder)).stale

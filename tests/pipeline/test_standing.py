@@ -59,9 +59,8 @@ def test_a_set_with_a_lost_case_is_not_complete(product_folder: Path, use: str, 
     assert found.as_dict()["complete"] is False
 
 
-def test_a_file_that_may_not_be_read_is_its_own_cases_problem(product_folder: Path, monkeypatch):
-    run(product_folder, workers=1)
-    closed = product_folder / "data/val/images/case-2.nii.gz"
+def test_a_file_that_may_not_be_read_is_its_own_cases_problem(run_folder: Path, monkeypatch):
+    closed = run_folder / "data/val/images/case-2.nii.gz"
     real_open, real_read = Path.open, Path.read_bytes
 
     def opened(path: Path, *given, **more):
@@ -78,28 +77,25 @@ def test_a_file_that_may_not_be_read_is_its_own_cases_problem(product_folder: Pa
     with monkeypatch.context() as patch:
         patch.setattr(Path, "open", opened)
         patch.setattr(Path, "read_bytes", read)
-        found = look(product_folder)
+        found = look(run_folder)
         assert {i.subject for i in found.stale if i.kind == "case"} == {"val/case-2"}
-        result = run(product_folder, workers=1).evaluation
+        result = run(run_folder, workers=1).evaluation
         assert list(result.not_evaluated) == ["val/case-2"]
         error = result.not_evaluated["val/case-2"]
         assert error["found"] == "Permission denied" and error["where"] == "case-2, image"
         assert result.summaries["val"]["n_cases"] == 4
     # given back its rights, it is worked on again
-    assert run(product_folder, workers=1).evaluation.complete
+    assert run(run_folder, workers=1).evaluation.complete
 
 
-def test_an_approval_that_is_not_in_force_is_told_everywhere(product_folder: Path):
-    run(product_folder, workers=1)
-    (product_folder / "approvals/a.yaml").write_text(
-        "kind: public\nlicence: MIT\nissued: 2999-01-01\n"
-    )
-    result = run(product_folder, workers=1)
+def test_an_approval_that_is_not_in_force_is_told_everywhere(run_folder: Path):
+    (run_folder / "approvals/a.yaml").write_text("kind: public\nlicence: MIT\nissued: 2999-01-01\n")
+    result = run(run_folder, workers=1)
     assert set(result.evaluation.approvals) == {"dev", "val"}
     assert "not in force yet" in str(result.evaluation.approvals["val"]["what"])
-    assert set(look(product_folder).approvals) == {"dev", "val"}
+    assert set(look(run_folder).approvals) == {"dev", "val"}
     assert "that holds today" in result.report.read_text()
-    assert check(product_folder, workers=1).exit_code == 1
+    assert check(run_folder, workers=1).exit_code == 1
 
 
 def test_an_approval_that_ends_makes_the_report_stale(product_folder: Path, monkeypatch):
@@ -179,11 +175,10 @@ def test_a_refused_model_leaves_no_evidence(product_folder: Path):
     assert not [r for r in records if r.outcome is Outcome.refused]
 
 
-def test_evidence_that_cannot_be_read_is_among_the_problems_of_check(product_folder: Path):
-    run(product_folder, workers=1)
-    log = product_folder / ".limen/records.jsonl"
+def test_evidence_that_cannot_be_read_is_among_the_problems_of_check(run_folder: Path):
+    log = run_folder / ".limen/records.jsonl"
     log.write_bytes(b"garbage\n" + log.read_bytes())
-    wrong = [p for p in check(product_folder, workers=1).problems if p.weight == "wrong"]
+    wrong = [p for p in check(run_folder, workers=1).problems if p.weight == "wrong"]
     assert [p.where for p in wrong] == ["evidence: records.jsonl, line 1"]
 
 
@@ -211,14 +206,13 @@ def test_place(where: str | None, expected: str):
     assert place("val/P007", where) == expected
 
 
-def test_a_change_is_named_once_and_what_follows_from_it_is_not(product_folder: Path):
-    run(product_folder, workers=1)
-    write_case(product_folder / "data/val", 2, extra_mark=2)
-    assert set(look(product_folder).causes()) == {"image"}
-    run(product_folder, workers=1)
+def test_a_change_is_named_once_and_what_follows_from_it_is_not(run_folder: Path):
+    write_case(run_folder / "data/val", 2, extra_mark=2)
+    assert set(look(run_folder).causes()) == {"image"}
+    run(run_folder, workers=1)
     for part in ("images", "references"):
-        (product_folder / f"data/val/{part}/case-0.nii.gz").unlink()
-    assert set(look(product_folder).causes()) >= {
+        (run_folder / f"data/val/{part}/case-0.nii.gz").unlink()
+    assert set(look(run_folder).causes()) >= {
         "which cases the set has",
         "which cases validation has",
     }

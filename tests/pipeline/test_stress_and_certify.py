@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -15,13 +14,21 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
-from pipeline_builders import AFFINE, SHAPE, YAML, build_product, write_case, write_threshold_model
+from pipeline_builders import (
+    AFFINE,
+    SHAPE,
+    YAML,
+    build_product,
+    write_case,
+    write_command_model,
+    write_threshold_model,
+)
 
 import limen
 from limen.boundary import Margin
 from limen.data import Geometry, Volume
 from limen.pipeline.certify import certify
-from limen.pipeline.degrade import degrade, seed_of
+from limen.pipeline.degrade import degrade
 from limen.pipeline.errors import CannotDegrade, NotEnoughPatients
 from limen.pipeline.status import status
 from limen.pipeline.stress import Effort, stress
@@ -32,18 +39,6 @@ PHYSICS = """\
 physics:
   ct.kernel: {from: 0 mm, to: 12 mm}
   ct.slice_thickness: {from: 2.5 mm, to: 20 mm}
-"""
-# slow, so that a kill falls into the search
-SLOW = """\
-import sys, time
-from pathlib import Path
-import nibabel as nib
-time.sleep(0.15)
-source, target = map(Path, sys.argv[1:])
-for path in source.glob("*_0000.nii.gz"):
-    image = nib.load(path)
-    labels = (image.get_fdata() > -300).astype("uint8")
-    nib.save(nib.Nifti1Image(labels, image.affine), target / path.name.replace("_0000", ""))
 """
 
 
@@ -61,14 +56,9 @@ def with_axes(folder: Path, patients: int = 12, physics: str = PHYSICS) -> Path:
 
 def with_command(folder: Path) -> Path:
     with_axes(folder)
-    (folder / "model/predict.py").write_text(SLOW)
-    text = (folder / "limen.yaml").read_text()
-    command = json.dumps([sys.executable, "model/predict.py", "{input}", "{output}"])
-    head, _, tail = text.partition("model:")
+    head, _, tail = (folder / "limen.yaml").read_text().partition("model:")
     axes = tail[tail.index("physics:") :]
-    (folder / "limen.yaml").write_text(
-        f"{head}model:\n  command: {command}\n  files: [model/predict.py]\n{axes}"
-    )
+    (folder / "limen.yaml").write_text(head + write_command_model(folder, 0.15) + axes)
     return folder
 
 
@@ -202,7 +192,7 @@ def test_a_model_that_crashes_fails_its_case_and_not_the_run(tmp_path: Path):
 @pytest.mark.slow
 def test_a_kill_in_the_middle_of_a_search_loses_only_what_is_in_work(tmp_path: Path):
     folder = with_command(tmp_path / "product")
-    limen.load(folder).evaluate(workers=2)
+    limen.load(folder).evaluate(workers=1)
     code = (
         "import sys, limen; from limen.pipeline.stress import Effort, stress;"
         f"stress(limen.load(sys.argv[1]), effort={SHORT}, workers=2)"
@@ -215,7 +205,7 @@ def test_a_kill_in_the_middle_of_a_search_loses_only_what_is_in_work(tmp_path: P
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     before = trial_records(folder)
-    found = stress(limen.load(folder), effort=SHORT, workers=2)
+    found = stress(limen.load(folder), effort=SHORT, workers=1)
     after = trial_records(folder)
     assert after[: len(before)] == before
     assert max(Counter(after).values()) == 1
