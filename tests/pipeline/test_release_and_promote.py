@@ -18,6 +18,7 @@ from limen.pipeline.failure_list import NoSuchFailure, explain, failure_list, ve
 from limen.pipeline.freeze import AlreadyReleased, NoSuchRelease, NotFresh, freeze, release_record
 from limen.pipeline.promotion import (
     BadFact,
+    facts_of,
     promote,
     record_clearance,
     record_field,
@@ -121,6 +122,20 @@ def test_a_release_with_all_its_digests_forged_is_not_in_the_ledger(folder: Path
         load_release(release.folder)
 
 
+def test_a_release_whose_record_a_full_disk_left_unsigned_is_still_frozen(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def full(self: Ledger) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="No space"):
+        patched.setattr(Ledger, "sign_head", full)
+        freeze(limen.load(folder))
+    release, is_new = freeze(limen.load(folder))
+    assert is_new and load_release(release.folder).digest == release.digest
+    assert verify(folder / ".limen").clean
+
+
 def test_another_ledger_does_not_vouch_for_it(folder: Path, tmp_path: Path):
     from limen.evidence import Store
 
@@ -176,8 +191,10 @@ def test_an_explanation_counts_when_a_clinician_and_a_developer_signed_it(folder
         explain(product, "val/case-0", "why", KEYS["clinician"])
     with pytest.raises(NoSuchFailure, match="no explanation"):
         explain(product, "val/case-1", None, KEYS["clinician"])
+    before = (folder / ".limen/records.jsonl").read_bytes()
     with pytest.raises(RosterError):
         explain(product, "val/case-1", "why", new_key())
+    assert (folder / ".limen/records.jsonl").read_bytes() == before  # nor are the words left there
     one = explain(product, "val/case-1", "Darker than any nodule.", KEYS["clinician"])
     assert (one.to_sign, one.failure.is_explained) == (("developer",), False)
     both = explain(product, "val/case-1", None, KEYS["developer"])
@@ -226,7 +243,7 @@ def test_a_leap_names_everything_that_is_missing(folder: Path):
     edit(folder / "limen.yaml", "at_most: 1", "at_most: 2")
     found = missing(promote(limen.load(folder)))
     assert "verdicts val" in found["all evidence is fresh"]
-    assert found["the release is frozen"] == "nothing is frozen"
+    assert "the product is another by now" in found["the release is what is evaluated"]
 
 
 def test_an_approval_that_expired_takes_a_release_back(folder: Path):
@@ -253,19 +270,24 @@ def test_a_failed_run_of_the_same_product_takes_it_back_and_another_product_does
     assert missing(back)["every case is evaluated"] == "1 cases not evaluated"
 
 
+def field_of(product) -> tuple[float | None, float | None]:
+    facts, _ = facts_of(product, release_record(product), ())
+    return facts.field_failure_rate, facts.field_limit
+
+
 def test_failures_in_use_over_their_limit_are_recorded_and_told(folder: Path):
     freeze(limen.load(folder))
     with pytest.raises(BadFact):
         record_field(limen.load(folder), 3, 0, 0.05, KEYS["clinician"])
+    record_field(limen.load(folder), 0, 0, 0.05, KEYS["clinician"])
+    assert field_of(limen.load(folder)) == (None, 0.05)
     with pytest.raises(BadFact, match="declared are: fda"):
         record_clearance(limen.load(folder), "mdr", "1", KEYS["quality"])
     product = limen.load(folder)
     record_field(product, 30, 200, 0.05, KEYS["clinician"])
     record_clearance(product, "fda", "K260001", KEYS["developer"])
-    from limen.pipeline.promotion import facts_of
-
+    assert field_of(product) == (0.15, 0.05)
     facts, _ = facts_of(product, release_record(product), ())
-    assert (facts.field_failure_rate, facts.field_limit) == (0.15, 0.05)
     assert facts.clearances_missing == ("fda",)  # a developer's word is not quality's
     record_clearance(product, "fda", "K260001", KEYS["quality"])
     facts, _ = facts_of(product, release_record(product), ())

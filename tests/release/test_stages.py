@@ -22,7 +22,7 @@ WRONG = {
     "leaks": (2, "publication"),
     "cases_not_evaluated": (1, "publication"),
     "ledger_verifies": (False, "publication"),
-    "is_frozen": (False, "clinical-validation"),
+    "is_frozen": (False, "publication"),
     "boundary_is_certified": (False, "clinical-validation"),
     "boundary_roles_missing": (("clinician",), "clinical-validation"),
     "failures_not_rerun": (("case 7",), "submission"),

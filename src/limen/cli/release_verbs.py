@@ -90,16 +90,20 @@ def release(folder: Folder = Path(), as_json: Json = False) -> None:
     """
     from limen.pipeline import load
     from limen.pipeline.freeze import freeze
+    from limen.pipeline.reach import how_far
 
     product = load(folder)
     made, is_new = freeze(product)
     manifest = made.manifest
+    frozen_at, today = manifest["reach"]["reach"], how_far(product).stage
     if as_json:
-        json_out({"folder": str(made.folder), "digest": made.digest, "new": is_new, **manifest})
+        json_out({"folder": str(made.folder), "digest": made.digest, "new": is_new,
+                  "reaches_today": today, **manifest})  # fmt: skip
         return
     said = "Frozen" if is_new else "Frozen already, and unchanged"
     typer.echo(f"{said}: {made.name}, {made.digest[:16]}, in {made.folder}")
-    typer.echo(f"It reaches {manifest['reach']['reach']}.")
+    then = "" if today == frozen_at else f"; when it was frozen it reached {frozen_at}"
+    typer.echo(f"It reaches {today}{then}.")
     for name, held in manifest["sets"].items():
         typer.echo(f"{name}: {held['reuse']['in_words'] if held['reuse'] else 'no patients'}")
     if manifest["boundary"] is None:
@@ -121,7 +125,7 @@ def promote(
     ] = None,
     field: Annotated[
         str | None,
-        typer.Option(help="Record failures in use, as FAILURES/STUDIES; needs --key."),
+        typer.Option(help="Record failures in use so far, as FAILURES/STUDIES; needs --key."),
     ] = None,
     field_limit: Annotated[
         float, typer.Option(help="With --field: the most that is tolerated, a fraction.")
@@ -132,7 +136,7 @@ def promote(
 
     Without --key nobody asks, and only the answer is given. A release whose stage does not hold any
     more (an approval that expired, a run that failed, failures in use) is taken back. Exit status 1
-    when it is not moved up.
+    when it is not moved up, and is not at the last stage.
     """
     from limen.pipeline import load
     from limen.pipeline import promotion as stages
@@ -141,17 +145,22 @@ def promote(
     if (cleared or field) and key is None:
         raise NotGiven("a fact is recorded under a signature", mend="name your key with --key")
     private = _open(key) if key is not None else None
+    recorded: list[str] = []
     if private is not None and cleared is not None:
         regime, _, number = cleared.partition("=")
         stages.record_clearance(product, regime, number, private, version)
+        recorded.append(f"cleared for {regime} as {number}")
     if private is not None and field is not None:
         failed, studies = _ratio(field)
         stages.record_field(product, failed, studies, field_limit, private, version)
+        recorded.append(f"{failed} failures in {studies} studies in use, at most {field_limit:.1%}")
     asks = private if cleared is None and field is None else None
     standing = stages.promote(product, version=version, key=asks, texts=text or ())
     if as_json:
-        json_out(standing.as_dict())
+        json_out({**standing.as_dict(), "recorded": recorded})
     else:
+        for fact in recorded:
+            typer.echo(f"Recorded: {fact}.")
         standing_out(standing)
     if not standing.move.is_granted:
         raise typer.Exit(1)
@@ -237,7 +246,8 @@ def standing_out(standing: Standing) -> None:
         way = "Moved up" if move.is_granted else "Taken back"
         typer.echo(f"{way}: {standing.release}, from {move.before} to {move.after}.")
     else:
-        typer.echo(f"{standing.release} is at {standing.stage}.")
+        last = "" if move.missing else ", the last stage"
+        typer.echo(f"{standing.release} is at {standing.stage}{last}.")
     if move.missing:
         asked = standing.as_dict()["asked"] if move.before == move.after else move.before
         typer.echo(f"\nMissing for {asked} ({len(move.missing)}):")

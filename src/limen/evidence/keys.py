@@ -101,10 +101,14 @@ def write_key(path: Path, key: Ed25519PrivateKey, passphrase: str | None) -> Non
             where=path.name,
             mend="choose another name; a key that was used is kept, and revoked when it is lost",
         ) from None
-    with os.fdopen(handle, "wb") as f:
-        f.write(pem)
-        f.flush()
-        os.fsync(f.fileno())
+    try:
+        with os.fdopen(handle, "wb") as f:
+            f.write(pem)
+            f.flush()
+            os.fsync(f.fileno())
+    except BaseException:  # a full disk: half a key is none, and would be in the way of a whole one
+        path.unlink(missing_ok=True)
+        raise
 
 
 def read_key(path: Path, passphrase: str | None) -> Ed25519PrivateKey:

@@ -101,6 +101,26 @@ def statement(
     }
 
 
+def signer(store: Store, key: Ed25519PrivateKey) -> Member:
+    """The member whose signature with this key counts today.
+
+    Whoever writes something that a signature is to stand under asks here first, so that nothing
+    lies in the ledger that nobody may sign.
+
+    Raises
+    ------
+    RosterError
+        If there is no roster, or the key is not listed in it or revoked.
+    """
+    roster = roster_now(store)
+    if roster is None:
+        raise RosterError(
+            "there is no roster yet, so that no signature would count",
+            mend="begin one with `limen keys add`, signed by quality",
+        )
+    return member_of(roster, key)
+
+
 def sign_result(
     store: Store, subject: str, digest: str, key: Ed25519PrivateKey, meaning: str
 ) -> Record:
@@ -121,13 +141,7 @@ def sign_result(
             found=digest[:12],
             mend="sign a result that `limen status` lists as fresh",
         )
-    roster = roster_now(store)
-    if roster is None:
-        raise RosterError(
-            "there is no roster yet, so that no signature would count",
-            mend="begin one with `limen keys add`, signed by quality",
-        )
-    member, now = member_of(roster, key), store.now_utc()
+    member, now = signer(store, key), store.now_utc()
     value = statement(subject, digest, member, meaning, store.head(), now)
     envelope = sign(PAYLOAD_TYPE, rfc8785.dumps(value), key)
     record = Record(

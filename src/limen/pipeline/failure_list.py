@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from limen.errors import LimenError
 from limen.evidence import Outcome, Record, Store
 from limen.evidence.roster import Role
-from limen.evidence.signatures import roles_missing, sign_result, signatures
+from limen.evidence.signatures import roles_missing, sign_result, signatures, signer
 from limen.release.difference import Failure, Verdicts, failures
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ def explain(product: Product, case: str, why: str | None, key: Ed25519PrivateKey
             "there is no explanation of this case yet", where=case, mend="write one with --why"
         )
     with store.writing():
+        signer(store, key)
         if why is not None:
             result = store.put_json({"case": case, "why": why})
             if record is None or record.result != result:

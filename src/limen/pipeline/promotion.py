@@ -6,22 +6,21 @@ as it is now, from the lineage, from signatures, and from what quality recorded.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from limen.errors import LimenError
-from limen.evidence import Record
+from limen.evidence import Record, digest_file
 from limen.evidence.roster import Role
-from limen.evidence.signatures import Signed, roles_missing, sign_result, signatures
+from limen.evidence.signatures import Signed, roles_missing, sign_result, signatures, signer
 from limen.pipeline.failure_list import failure_list
 from limen.pipeline.freeze import boundary_record, release_inputs, release_record, releases_folder
 from limen.pipeline.reach import how_far
-from limen.pipeline.reuse import judge_reuse
 from limen.release.frozen import BadRelease, load_release
-from limen.release.stages import STAGES, Facts, Move, NoSuchStage, Stage, demote
+from limen.release.stages import STAGES, Facts, Move, Stage, demote
 from limen.release.stages import promote as decide_promotion
 
 if TYPE_CHECKING:
@@ -87,7 +86,9 @@ def promote(
 ) -> Standing:
     """Ask for the next stage, with a signature where a key is given; move when all is there.
 
-    A release whose own stage does not hold any more is taken back first.
+    A release whose own stage does not hold any more is taken back first. Who asked before its last
+    move has to ask again: a wish is used up by the move it led to. At the last stage nothing is
+    asked for.
 
     Parameters
     ----------
@@ -101,7 +102,7 @@ def promote(
 
     Raises
     ------
-    NoSuchRelease, NoSuchStage, RosterError
+    NoSuchRelease, RosterError
     """
     release = release_record(product, version)
     taken_back = settle(product, release)
@@ -109,20 +110,22 @@ def promote(
         return taken_back
     before = stage_of(product, release)
     if before == STAGES[-1]:
-        raise NoSuchStage("the release is at the last stage", where=release.subject, found=before)
+        still = Move(before, before, ())
+        return Standing(release.subject, before, still, is_as_frozen(product, release))
     store, wish = product.store, _WISH.format(_next(before))
     if key is not None:
         with store.writing():
             sign_result(store, f"release {release.subject}", release.result, key, wish)
     facts, found = facts_of(product, release, texts)
+    moved = _last_move(product, release)
     asked: list[Role] = [
         cast(Role, s.role)
         for s in found
-        if s.counts and s.digest == release.result and s.meaning == wish
+        if s.counts and s.digest == release.result and s.meaning == wish and s.index > moved
     ]
     move = decide_promotion(before, facts, asked)
     if move.is_granted:
-        _record(product, release, move)
+        _record(product, release, move, texts)
     return Standing(release.subject, move.after, move, is_as_frozen(product, release))
 
 
@@ -130,13 +133,20 @@ def settle(product: Product, release: Record) -> Standing | None:
     """Take a release back to the stage that still holds; None where its own does.
 
     An approval that expired, a consent that was withdrawn and failures in use count whatever the
-    product is by now; a run that failed counts while the product is the one that was frozen.
+    product is by now; a run that failed counts while the product is the one that was frozen. What
+    is only stale is no reason: the release holds what was evaluated.
     """
     before = stage_of(product, release)
     if before == STAGES[0]:
         return None
-    facts, _ = facts_of(product, release, (), thorough=False)
-    if not _is_same_product(product, release):
+    facts, found = facts_of(product, release, (), thorough=False)
+    if _is_same_product(product, release):
+        signed = release.inputs.get("boundary")
+        facts = replace(
+            facts, stale=(), is_frozen=_is_whole(product, release),
+            boundary_roles_missing=None if signed is None else tuple(roles_missing(found, signed)),
+        )  # fmt: skip
+    else:
         facts = replace(
             _all_well(), reach=facts.reach, field_failure_rate=facts.field_failure_rate,
             field_limit=facts.field_limit,
@@ -188,27 +198,26 @@ def facts_of(
     listed = failure_list(product)
     boundary = boundary_record(product)
     regimes = regulatory(product.declaration, date.today())
-    field = store.latest("field", release.subject)
-    use = None if field is None else store.get_json(field.result)
-    not_accepted = tuple(_not_accepted(product))
+    use = _stated(product, found, "field", release.subject)
     return Facts(
         reach=how_far(product).stage,
         stale=tuple(f"{i.kind} {i.subject}" for i in now.stale),
         leaks=len(now.leaks),
         cases_not_evaluated=len(now.not_evaluated),
         ledger_verifies=verifies,
-        is_frozen=_is_frozen(product, release),
+        is_frozen=_is_whole(product, release) and is_as_frozen(product, release),
         boundary_is_certified=None if boundary is None
         else _is_certified(store.get_json(boundary.result)),
         boundary_roles_missing=None if boundary is None
         else tuple(roles_missing(found, boundary.result)),
         failures_not_rerun=tuple(f.failure.case for f in listed if f.failure.now is None),
         unexplained_failures=sum(f.failure.is_open for f in listed),
-        not_accepted=not_accepted,
+        not_accepted=tuple(_not_accepted(store.get_json(release.result)["sets"])),
         regimes_unclassified=tuple(regimes.untold),
         wording_faults=_wording_faults(product, texts) if thorough else 0,
         clearances_missing=tuple(_not_cleared(product, release, found)),
-        field_failure_rate=None if use is None else use["failures"] / use["studies"],
+        field_failure_rate=None if not use or not use["studies"]
+        else use["failures"] / use["studies"],
         field_limit=None if use is None else use["limit"],
     ), found  # fmt: skip
 
@@ -237,8 +246,11 @@ def record_field(
     key: Ed25519PrivateKey,
     version: str | None = None,
 ) -> Record:
-    """Record how a release did in use: failures among studies, and the most that is tolerated."""
-    if not 0 <= failures <= studies or studies == 0 or not 0 < limit < 1:
+    """Record how a release did in use: failures among studies, and the most that is tolerated.
+
+    Both are counts since it came into use; 0 of 0 states the limit before the first study.
+    """
+    if not 0 <= failures <= studies or not 0 < limit < 1:
         raise BadFact(
             "failures are among the studies in use, and the limit is a fraction",
             found=f"{failures} of {studies}, limit {limit}",
@@ -256,6 +268,7 @@ def _record_fact(
 ) -> Record:
     store = product.store
     with store.writing():
+        signer(store, key)
         now = store.now_utc()
         result = store.put_json({**value, "recorded_utc": now})
         record = Record(kind, subject, METHOD, {"stated": result}, result, made_utc=now)
@@ -264,7 +277,33 @@ def _record_fact(
     return record
 
 
-def _record(product: Product, release: Record, move: Move) -> None:
+def _stated(
+    product: Product, found: list[Signed], kind: str, subject: str, role: Role | None = None
+) -> dict[str, Any] | None:
+    """The newest statement of a kind under which a signature that counts stands; of that role."""
+    signed = {s.digest for s in found if s.counts and role in (None, s.role)}
+    stated = [
+        r.result
+        for r in product.store.records()
+        if (r.kind, r.subject) == (kind, subject) and r.result in signed
+    ]
+    if not stated:
+        return None
+    value: dict[str, Any] = product.store.get_json(stated[-1])
+    return value
+
+
+def _last_move(product: Product, release: Record) -> int:
+    """Place in the ledger of the move that was made last; -1 before the first."""
+    places = [
+        i
+        for i, r in enumerate(product.store.history())
+        if (r.kind, r.subject) == ("promotion", release.subject)
+    ]
+    return places[-1] if places else -1
+
+
+def _record(product: Product, release: Record, move: Move, texts: Sequence[Path] = ()) -> None:
     store = product.store
     previous = store.latest("promotion", release.subject)
     value = {
@@ -272,6 +311,7 @@ def _record(product: Product, release: Record, move: Move) -> None:
         "after": move.after,
         "on": store.now_utc(),
         "missing": [[m.requirement, m.found, m.mend] for m in move.missing],
+        "texts": sorted(digest_file(text) for text in texts),
     }
     with store.writing():
         result = store.put_json(value)
@@ -283,14 +323,14 @@ def _record(product: Product, release: Record, move: Move) -> None:
         )
 
 
-def _is_frozen(product: Product, release: Record) -> bool:
-    """Whether the folder is as it was frozen, and so is the product."""
+def _is_whole(product: Product, release: Record) -> bool:
+    """Whether the release's folder is as it was frozen."""
     version = release.subject.rpartition(" ")[2]
     try:
         loaded = load_release(releases_folder(product) / version)
     except BadRelease:
         return False
-    return loaded.digest == release.result and is_as_frozen(product, release)
+    return loaded.digest == release.result
 
 
 def _is_certified(boundary: dict[str, Any]) -> bool:
@@ -298,19 +338,16 @@ def _is_certified(boundary: dict[str, Any]) -> bool:
     return bool(found) and all(answer == "certified" for answer in found)
 
 
-def _not_accepted(product: Product) -> Iterator[str]:
-    """Validation sets that do not show the claim, their reuse counted; each in words."""
-    for dataset in product.sets.values():
-        summary = product.store.latest("summary", dataset.name)
-        if not dataset.is_validation or dataset.left_out is not None:
-            continue
-        judged = None
-        if summary is not None:
-            judged = judge_reuse(product, dataset, product.store.get_json(summary.result))
-        if judged is None:
-            yield f"{dataset.name}: no patients"
-        elif not judged.decision.is_accepted:
-            yield f"{dataset.name}: {judged.in_words}"
+def _not_accepted(frozen: Mapping[str, Any]) -> Iterator[str]:
+    """Validation sets on which the claim was not shown when the release was frozen; each in words.
+
+    The release's own use of a set decides: each later use asks more of later releases.
+    """
+    for name, held in frozen.items():
+        if held["reuse"] is None:
+            yield f"{name}: no patients"
+        elif not held["reuse"]["decision"]["is_accepted"]:
+            yield f"{name}: {held['reuse']['in_words']}"
 
 
 def _wording_faults(product: Product, texts: Sequence[Path]) -> int | None:
@@ -326,13 +363,11 @@ def _wording_faults(product: Product, texts: Sequence[Path]) -> int | None:
 
 def _not_cleared(product: Product, release: Record, found: list[Signed]) -> list[str]:
     """Declared regimes without a clearance that a quality member's signature stands under."""
-    by_quality = {s.digest for s in found if s.counts and s.role == "quality"}
-    missing: list[str] = []
-    for regime in product.declaration.regimes:
-        record = product.store.latest("clearance", f"{release.subject} {regime}")
-        if record is None or record.result not in by_quality:
-            missing.append(regime)
-    return missing
+    return [
+        regime
+        for regime in product.declaration.regimes
+        if _stated(product, found, "clearance", f"{release.subject} {regime}", "quality") is None
+    ]
 
 
 def _all_well() -> Facts:

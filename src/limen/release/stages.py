@@ -37,7 +37,9 @@ class Facts:
         Evidence that is stale or missing.
     leaks, cases_not_evaluated, unexplained_failures, wording_faults : int or None
         Numbers, of which each has to be zero.
-    ledger_verifies, is_frozen, boundary_is_certified : bool or None
+    ledger_verifies, boundary_is_certified : bool or None
+    is_frozen : bool or None
+        Whether the release's folder is whole and the product is still what was frozen.
     not_accepted : tuple of str, or None
         Validation sets on which the release is not accepted, reuse counted; each in words.
     boundary_roles_missing, regimes_unclassified, failures_not_rerun : tuple of str, or None
@@ -132,20 +134,23 @@ TABLE: tuple[tuple[Stage, str, Check, str], ...] = (
      lambda f: _zero(f.cases_not_evaluated, "cases not evaluated"), "limen check, then limen run"),
     ("publication", "no patient is in two data sets",
      lambda f: _zero(f.leaks, "leaks"), "limen check names them; take them out of one set"),
+    ("publication", "the release is what is evaluated",
+     lambda f: _true(f.is_frozen, "its folder was altered, or the product is another by now"),
+     "limen release freezes the product as it is; an older release is moved with the product as "
+     "it was then"),
     ("publication", "the ledger is whole",
      lambda f: _true(f.ledger_verifies, "the ledger does not verify"), "limen verify"),
-    ("clinical-validation", "the release is frozen",
-     lambda f: _true(f.is_frozen, "nothing is frozen"), "limen release"),
     ("clinical-validation", "a boundary is certified",
      lambda f: _true(f.boundary_is_certified, "no boundary is certified"),
      "limen stress; limen plan says how many more cases it takes"),
     ("clinical-validation", "clinician and developer signed the boundary",
-     lambda f: _none_of(f.boundary_roles_missing, "not signed by"), "limen sign, by each of them"),
+     lambda f: _none_of(f.boundary_roles_missing, "not signed by"),
+     "limen sign --key FILE, by each of them"),
     ("submission", "every failure ever recorded was run again on this release",
      lambda f: _none_of(f.failures_not_rerun, "not run again"), "limen run"),
     ("submission", "every failure passes or is explained",
      lambda f: _zero(f.unexplained_failures, "failures neither mended nor explained"),
-     "a clinician and a developer explain each, signed"),
+     "limen failures --explain SET/CASE --why TEXT --key FILE, by a clinician and a developer"),
     ("submission", "the claim is shown on each validation set, its reuse counted",
      lambda f: _none_of(f.not_accepted, "not accepted"),
      "a better model, or new cases of other patients: limen plan says how many"),
@@ -156,8 +161,10 @@ TABLE: tuple[tuple[Stage, str, Check, str], ...] = (
      "limen promote --text FILE for each text that goes out; limen lint names each claim"),
     ("routine-use", "each regime has cleared it",
      lambda f: _none_of(f.clearances_missing, "no clearance recorded for"),
-     "quality records the authority's decision"),
-    ("routine-use", "failures in use stay under their limit", _field, "limen watch"),
+     "limen promote --cleared REGIME=NUMBER --key FILE, by quality"),
+    ("routine-use", "failures in use stay under their limit", _field,
+     "limen promote --field FAILURES/STUDIES --field-limit FRACTION --key FILE; 0/0 before the "
+     "first study"),
 )  # fmt: skip
 MOVERS: dict[Stage, tuple[Role, ...]] = {
     "publication": ("developer",),
@@ -193,7 +200,7 @@ def promote(before: Stage, facts: Facts, asked_by: Collection[Role]) -> Move:
     if absent:
         missing.append(
             Missing("those who may move it ask for it", "not asked by: " + ", ".join(absent),
-                    "limen promote, signed by each of them")
+                    "limen promote --key FILE, by each of them")
         )  # fmt: skip
     return Move(before, before if missing else after, tuple(missing))
 
