@@ -21,8 +21,10 @@ from limen.evidence import Record, digest_json
 from limen.pipeline.certify import boundary_items
 from limen.pipeline.errors import NotMadeYet
 from limen.pipeline.explain import explain
+from limen.pipeline.given import take_readings
 from limen.pipeline.graph import METHODS, CaseGraph, current_items
 from limen.pipeline.guard import calibrate_guard
+from limen.pipeline.lineage import product_lineage
 from limen.pipeline.status import status
 from limen.pipeline.stress import FULL, ground_of
 
@@ -326,3 +328,41 @@ def test_too_few_patients_for_a_guard_is_an_answer_and_not_stale(copy: Path) -> 
     with pytest.raises(GuardError, match="too few patients"):
         explain(limen.load(copy), patients=5, workers=1)
     assert len(list(limen.load(copy).store.history())) == before
+
+
+# --- what is given besides ------------------------------------------------------------------------
+
+
+def test_a_second_reading_is_kept_and_explains(
+    copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    readings = tmp_path / "reader"
+    readings.mkdir()
+    shutil.copy(copy / "data/val/references/case-05.nii.gz", readings)
+    take_readings(limen.load(copy), readings)
+    assert stale(copy) == {"second reading": {"explanation"}}
+    shutil.rmtree(readings)
+    found = explain(limen.load(copy), patients=PATIENTS, workers=1).explanation
+    assert stale(copy) == {}
+    assert "a second reader confirms it" in found.lesions[0].because
+    assert found.headroom.readers_fail == 0
+    code, _ = run(capsys, monkeypatch, "explain", str(copy), "--second-reading", str(readings))
+    assert code == 2 and stale(copy) == {}
+    code, _ = run(capsys, monkeypatch, "explain", str(copy), "--curve", "twenty=here")
+    assert code == 2
+    code, said = run(
+        capsys, monkeypatch, "explain", str(copy), "--quick", "--second-reading", "none", "--json"
+    )
+    assert code == 0
+    assert json.loads(said)["explanation"]["headroom"]["readers_fail"] is None
+
+
+def test_training_patients_are_asked_and_compared(explained: Path) -> None:
+    """A trial of a development case is evidence of its own, and the explanation derives from it."""
+    product = limen.load(explained)
+    trials = [r for r in product.store.records() if r.kind == "trial"]
+    assert [r.subject for r in trials] == ["dev/case-90 at nominal"]
+    lineage = product_lineage(product).lineage
+    behind, _ = lineage.ancestors(lineage.number("explanation small"))
+    assert lineage.number("trial dev/case-90 at nominal") in behind

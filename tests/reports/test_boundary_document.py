@@ -9,11 +9,11 @@ import shutil
 from dataclasses import replace
 
 import pytest
-from boundary_builders import LIMITS, boundary, document, guard
+from boundary_builders import LIMITS, boundary, document, explanation, guard
 from report_builders import declaration
 
 from limen.boundary import Boundary, Guard, GuardError
-from limen.boundary.explain import Explanation
+from limen.boundary.explain import Explanation, LesionCause, fragile_cases
 from limen.reports.boundary import (
     LimitsMissing,
     boundary_json,
@@ -38,7 +38,7 @@ def test_the_page_names_each_limit_with_its_unit() -> None:
         "(ct.dose) is below 0.35.",
         "(ct.motion) is above 2 mm.",
         "Lesions under 6 mm: nothing is claimed of them.",
-        "On real patients: all of this was found on simulated ones.",
+        "On real patients: these limits were found on simulated ones.",
         "site east (1 of 40 fail)",
         "Several of these are near their own limit at once.",
         "site = south: 9 of 30 lesions fail",
@@ -53,6 +53,52 @@ def test_an_empty_boundary_says_so_and_trusts_nothing() -> None:
     assert "Nothing is certified." in said and "Nothing yet." in said
     assert "On any image: no limit could be certified yet." in said
     assert "(ct.dose): down to" not in said
+
+
+def test_each_statement_of_evidence_names_its_own_origin() -> None:
+    """A real scan beside simulated patients: neither covers the other."""
+    found = boundary()
+    few = replace(found.certificates[0], origin="resimulated", datasets=("real-ct",),
+                  answer="too few to say", paths=())  # fmt: skip
+    margin = replace(found.margins[0], case="real-ct/scan-1", origin="resimulated")
+    both = replace(
+        found,
+        certificates=(*found.certificates, few),
+        margins=(margin, *found.margins),
+        exploration={"validation": 20, "real-ct": 1},
+        certification={"validation": 40, "real-ct": 2},
+    )
+    made = document(boundary=both, explanation=explanation(both))
+    phantom, real = made.based_on[:2]
+    assert phantom == (
+        "Evidence of simulated patients (nobody's data): searched on 20 patients of validation; "
+        "certified on 40 patients of validation, none of them searched on."
+    )
+    assert real == (
+        "Evidence of images degraded by simulation (not scans taken that way): searched on "
+        "1 patient of real-ct; tested on 2 patients of real-ct: too few to say. No limit above "
+        "rests on it."
+    )
+    assert made.headline.startswith("Certified of simulated patients: at most 10 %")
+    assert "(simulated patients; exact binomial test" in made.confidence
+
+
+def test_fragile_cases_are_of_the_origin_that_is_explained() -> None:
+    found = boundary()
+    margin = replace(found.margins[0], case="real-ct/scan-1", origin="resimulated")
+    both = replace(found, margins=(margin, *found.margins))
+    assert "real-ct/scan-1" in {f.case for f in fragile_cases(both)}
+    assert "real-ct/scan-1" not in {f.case for f in fragile_cases(both, "phantom")}
+
+
+def test_failing_lesions_are_counted_by_what_they_are_due_to() -> None:
+    causes = tuple(
+        LesionCause(f"case-{n}, lesion 1", limit, None, "because")  # type: ignore[arg-type]
+        for n, limit in enumerate(["physics-limited", "cannot tell", "cannot tell"])
+    )
+    made = document(explanation=replace(explanation(), lesions=causes))
+    assert "3 failing lesions: 2 cannot tell, 1 physics-limited." in made.watch_for
+    assert "What limits the model cannot be told; missing: a second reading." in made.watch_for
 
 
 def test_page_and_file_come_from_one_source(tmp_path) -> None:

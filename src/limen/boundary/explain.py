@@ -83,8 +83,10 @@ class Explanation:
         )
 
 
-def fragile_cases(boundary: Boundary, most: int = 6) -> list[FragileCase]:
-    """Cases that pass as acquired and flip soonest, the most fragile first.
+def fragile_cases(
+    boundary: Boundary, origin: str | None = None, most: int = 6
+) -> list[FragileCase]:
+    """Cases that pass as acquired and flip soonest, the most fragile first; of one origin, or all.
 
     Margins of different axes are compared by their share of the searched range, which is what the
     product's declaration calls far. Cases that fail as acquired are no fragile cases, and those
@@ -93,7 +95,11 @@ def fragile_cases(boundary: Boundary, most: int = 6) -> list[FragileCase]:
     soonest: dict[str, tuple[float, Margin]] = {}
     fails_now = {m.case for m in boundary.margins if m.kind == "fails at nominal"}
     for margin in boundary.margins:
-        if margin.case in fails_now or margin.kind not in ("flips", "non-monotone"):
+        if (
+            origin not in (None, margin.origin)
+            or margin.case in fails_now
+            or margin.kind not in ("flips", "non-monotone")
+        ):
             continue
         at = margin.position(boundary.axis(margin.axis))
         if at is not None and (margin.case not in soonest or at < soonest[margin.case][0]):

@@ -244,7 +244,7 @@ def _made(
         for number, label in ids.items()
     }
     return Explanation(
-        fragile=tuple(fragile_cases(boundary)),
+        fragile=tuple(fragile_cases(boundary, ground.origin)),
         modes=tuple(failure_modes(lesions.items or cases)),
         limit=limit,
         lesions=tuple(

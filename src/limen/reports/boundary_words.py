@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,11 +15,12 @@ from limen.reports.boundary import BoundaryDocument, FragilePicture
 from limen.reports.words import count, criterion_words
 
 _ORIGINS = {
-    "phantom": "simulated patients: nobody's data",
-    "resimulated": "images that were degraded by simulation: not scans taken that way",
-    "measured": "measured raw data",
-    "observed": "studies seen in production",
+    "phantom": ("simulated patients", "nobody's data"),
+    "resimulated": ("images degraded by simulation", "not scans taken that way"),
+    "measured": ("measured raw data", ""),
+    "observed": ("studies seen in production", ""),
 }
+"""Of whom or what evidence is, and what must be said of it wherever it is named first."""
 
 
 def compose(
@@ -77,8 +79,9 @@ def _headline(certificate: Certificate | None, boundary: Boundary) -> str:
     if certificate is None:
         return "Nothing is certified: no patients were left to certify."
     if certificate.answer == "certified":
+        of = f" of {_whose(certificate.origin)}" if len(boundary.certificates) > 1 else ""
         return (
-            f"Certified: at most {_percent(certificate.failure_rate)} of patients fail, with "
+            f"Certified{of}: at most {_percent(certificate.failure_rate)} of patients fail, with "
             f"{_percent(certificate.confidence)} confidence, within the limits below."
         )
     return f"Nothing is certified. {certificate_in_words(certificate, boundary.axes)}"
@@ -148,7 +151,7 @@ def _always(declaration: Declaration, guard: Guard) -> list[str]:
     if sizes:
         found.append(f"Lesions under {max(sizes):g} mm: nothing is claimed of them.")
     if guard.origin == "phantom":
-        found.append("On real patients: all of this was found on simulated ones.")
+        found.append("On real patients: these limits were found on simulated ones.")
     return found
 
 
@@ -163,11 +166,25 @@ def _watch_for(
     if explanation.limit.limit != "cannot tell":
         words = explanation.limit.limit.replace("-", " ")
         found.append(f"Failures are {words}: {explanation.limit.evidence[0]}.")
-    if boundary.non_monotone:
-        cases = len({m.case for m in boundary.non_monotone})
+    found += _due_to(explanation)
+    cases = len({m.case for m in boundary.non_monotone if m.origin == guard.origin})
+    if cases:
         found.append(f"{cases} explored cases failed and passed again at worse conditions.")
     found += _guard_words(guard)
     return tuple(found)
+
+
+def _due_to(explanation: Explanation) -> list[str]:
+    """What the failing lesions are due to, counted, and what would have to be known to say more."""
+    found = []
+    if explanation.lesions:
+        counts = Counter(lesion.limit for lesion in explanation.lesions)
+        told = ", ".join(f"{n} {limit}" for limit, n in counts.most_common())
+        found.append(f"{count(len(explanation.lesions), 'failing lesion')}: {told}.")
+    if explanation.limit.limit == "cannot tell" and explanation.limit.missing:
+        lacks = "; ".join(explanation.limit.missing)
+        found.append(f"What limits the model cannot be told; missing: {lacks}.")
+    return found
 
 
 def _guard_words(guard: Guard) -> list[str]:
@@ -198,17 +215,42 @@ def _guard_words(guard: Guard) -> list[str]:
 
 
 def _based_on(declaration: Declaration, boundary: Boundary, guard: Guard) -> tuple[str, ...]:
-    explored, certified = (
-        ", ".join(f"{count(n, 'patient')} of {name}" for name, n in side.items()) or "no patients"
-        for side in (boundary.exploration, boundary.certification)
-    )
     criteria = "; ".join(criterion_words(c, declaration.task) for c in declaration.criteria)
     return (
-        f"Searched on {explored}; certified on {certified}, none of them searched on.",
-        f"Evidence of {_ORIGINS.get(guard.origin, guard.origin)}.",
+        *_evidence(boundary, guard.origin),
         f"A case passes when: {criteria}.",
         *boundary.notes[:2],
     )
+
+
+def _evidence(boundary: Boundary, enforced: str) -> list[str]:
+    """By origin: who was searched on and certified on; only the enforced one's limits are given."""
+    origins = {name: c.origin for c in boundary.certificates for name in c.datasets}
+    origins |= {m.case.partition("/")[0]: m.origin for m in boundary.margins}
+    found = []
+    for origin in sorted({enforced, *origins.values()}, key=lambda o: (o != enforced, o)):
+        explored, certified = (
+            ", ".join(
+                f"{count(n, 'patient')} of {name}"
+                for name, n in side.items()
+                if origins.get(name, enforced) == origin
+            )
+            or "no patients"
+            for side in (boundary.exploration, boundary.certification)
+        )
+        of, caution = _ORIGINS.get(origin, (origin, ""))
+        words = f"Evidence of {of}{f' ({caution})' if caution else ''}: searched on {explored}; "
+        if origin == enforced:
+            found.append(f"{words}certified on {certified}, none of them searched on.")
+            continue
+        other = boundary.certificate(origin)
+        answer = "nothing certified" if other is None else other.answer
+        found.append(f"{words}tested on {certified}: {answer}. No limit above rests on it.")
+    return found
+
+
+def _whose(origin: str) -> str:
+    return _ORIGINS.get(origin, (origin, ""))[0]
 
 
 def _confidence(declaration: Declaration, certificate: Certificate | None) -> str:
@@ -221,8 +263,9 @@ def _confidence(declaration: Declaration, certificate: Certificate | None) -> st
         return claim
     n = certificate.nominal
     return (
-        f"{claim} As acquired {n.failed} of {n.patients} patients fail (exact binomial test, "
-        f"p = {n.p_value:.2g}, allowed {n.alpha:.2g})."
+        f"{claim} As acquired {n.failed} of {n.patients} patients fail "
+        f"({_whose(certificate.origin)}; exact binomial test, p = {n.p_value:.2g}, "
+        f"allowed {n.alpha:.2g})."
     )
 
 
