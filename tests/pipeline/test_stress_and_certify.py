@@ -30,6 +30,7 @@ from limen.data import Geometry, Volume
 from limen.pipeline.certify import certify
 from limen.pipeline.degrade import degrade
 from limen.pipeline.errors import CannotDegrade, NotEnoughPatients
+from limen.pipeline.seeds import seed_of
 from limen.pipeline.status import status
 from limen.pipeline.stress import Effort, stress
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from limen.errors import LimenError
 from limen.pipeline import degrade_mr, degrade_oct
 from limen.pipeline.errors import CannotDegrade
+from limen.pipeline.seeds import seed_of
 
 if TYPE_CHECKING:
     from limen.boundary import SearchAxis
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from limen.physics.ct import Acquisition
     from limen.product import Declaration
 
-METHOD = "pipeline.degrade/3"
+METHOD = "pipeline.degrade/4"
 """Raised whenever the same condition of the same image may give another one."""
 
 _BY_RATIO = {
@@ -99,14 +100,6 @@ def searched_axes(declaration: Declaration, tolerance: float) -> tuple[SearchAxi
     return tuple(axes)
 
 
-def seed_of(case: str, axis: str) -> int:
-    """The seed of everything random on an axis of a case: one for all its levels.
-
-    So two conditions differ in the condition alone (common random numbers).
-    """
-    return int.from_bytes(hashlib.sha256(f"{case}\0{axis}".encode()).digest()[:6], "big")
-
-
 def degrade(
     image: Volume,
     condition: Mapping[str, float],
@@ -141,8 +134,12 @@ def degrade(
 
     if not condition:
         return Degraded(image, ())
-    if not any(axis.startswith("ct.") for axis in condition):
-        return _without_rays(image, condition, case, attributes)
+    if any(axis.startswith("oct.") for axis in condition):
+        with _naming(f"{case}, {', '.join(condition)}"):
+            made, records = degrade_oct.degrade_fringes(image, condition, case, attributes)
+        return Degraded(made, tuple(records))
+    if any(axis.startswith("mr.") for axis in condition):
+        return _through_k_space(image, condition, case, attributes)
     acquisition = _acquisition(image, attributes, nominal, case)
     values = image.values
     applied = []
@@ -151,13 +148,9 @@ def degrade(
         if axis == "ct.dose":
             acquisition = _with_photons(acquisition, image, case, views_left)
         operator = _operator(axis, acquisition, image, attributes, nominal)
-        try:
+        with _naming(f"{case}, {axis}"):
             drawn = operator.draw(condition[axis], seed_of(case, axis))
             done = operator.insert(values, drawn)
-        except LimenError as error:
-            raise CannotDegrade(
-                error.what, where=f"{case}, {axis}", found=error.found, mend=error.mend
-            ) from None
         values = done.data
         applied.append(done.record.as_dict())
         if axis in ("ct.views", "ct.arc"):
@@ -168,30 +161,32 @@ def degrade(
     return Degraded(Volume(values, image.geometry), tuple(applied))
 
 
-def _without_rays(
+def _through_k_space(
     image: Volume, condition: Mapping[str, float], case: str, attributes: Mapping[str, Any]
 ) -> Degraded:
-    """The same for MR and OCT, whose degradations each begin at the image that is there."""
+    """The same for MR, whose degradations each begin at the image that is there."""
     from limen.data import Volume
 
-    of_oct = any(axis.startswith("oct.") for axis in condition)
-    room = degrade_oct if of_oct else degrade_mr
     applied = []
-    for axis in (a for a in room.ORDER if a in condition):
-        try:
-            operator = room.operator(axis, image, attributes, case)
+    for axis in (a for a in degrade_mr.ORDER if a in condition):
+        with _naming(f"{case}, {axis}"):
+            operator = degrade_mr.operator(axis, image, attributes, case)
             drawn = operator.draw(condition[axis], seed_of(case, axis))
-            values = degrade_oct.to_scans(image.values) if of_oct else image.values
-            done = operator.insert(values, drawn)
-        except CannotDegrade:
-            raise
-        except LimenError as error:
-            raise CannotDegrade(
-                error.what, where=f"{case}, {axis}", found=error.found, mend=error.mend
-            ) from None
-        image = Volume(degrade_oct.from_scans(done.data) if of_oct else done.data, image.geometry)
+            done = operator.insert(image.values, drawn)
+        image = Volume(done.data, image.geometry)
         applied.append(done.record.as_dict())
     return Degraded(image, tuple(applied))
+
+
+@contextmanager
+def _naming(where: str) -> Iterator[None]:
+    """What physics refuses, as CannotDegrade with the case in which it did."""
+    try:
+        yield
+    except CannotDegrade:
+        raise
+    except LimenError as error:
+        raise CannotDegrade(error.what, where=where, found=error.found, mend=error.mend) from None
 
 
 def _acquisition(

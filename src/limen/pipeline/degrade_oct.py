@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from limen.pipeline.errors import CannotDegrade
+from limen.pipeline.seeds import seed_of
 
 if TYPE_CHECKING:
     from limen.data import Volume
@@ -34,17 +37,26 @@ def from_scans(values: Array) -> Array:
     return np.ascontiguousarray(np.moveaxis(values, 0, 2))
 
 
-def operator(axis: str, image: Volume, attributes: Mapping[str, Any], case: str) -> Any:
-    """The degradation of an axis for this image: A-scans along I, depths along J, B-scans along K.
+def degrade_fringes(
+    image: Volume, condition: Mapping[str, float], case: str, attributes: Mapping[str, Any]
+) -> tuple[Volume, list[dict[str, Any]]]:
+    """The image at a condition: its fringes changed by each axis in turn, reconstructed once.
 
-    How much light there was is read off the image's noise floor.
+    How much light there was is read off the image's noise floor. Fringes made of the last few
+    images are remembered, because a search asks for many conditions of one image and making them
+    takes longer than all else.
 
     Raises
     ------
     CannotDegrade
         The wavelengths are not stated, or contradict the image's depth scale.
+    LimenError
+        Of a value that is not on its axis, or an image that holds no numbers.
     """
+    from limen.data import Volume
     from limen.physics import oct
+    from limen.physics.oct.insertion import Step, insert_in_image, made_fringes
+    from limen.physics.oct.reconstruction import Recipe
 
     through: dict[str, Any] = {
         "oct.motion": oct.AxialMotion,
@@ -55,14 +67,56 @@ def operator(axis: str, image: Volume, attributes: Mapping[str, Any], case: str)
         "oct.saturation": oct.Saturation,
         "oct.k_clock": oct.KClockError,
     }
+    scans = to_scans(image.values)
     acquisition = acquisition_of(image, attributes, case)
-    if axis in ("oct.power", "oct.rin", "oct.saturation"):
-        floor = oct.noise_floor_db(to_scans(image.values))
-        electrons = oct.electrons_of_floor(acquisition, floor)
-        acquisition = acquisition.replaced(
-            detector=replace(acquisition.detector, reference_electrons=electrons)
-        )
-    return through[axis](acquisition)
+    electrons = oct.electrons_of_floor(acquisition, oct.noise_floor_db(scans))
+    acquisition = acquisition.replaced(
+        detector=replace(acquisition.detector, reference_electrons=electrons)
+    )
+    steps: list[Step] = []
+    for axis in (a for a in ORDER if a in condition):
+        operator = through[axis](acquisition)
+        steps.append(operator.step(operator.draw(condition[axis], seed_of(case, axis))))
+    seed = seed_of(case, "oct.phases")
+    recipe = Recipe.of_acquisition(acquisition)
+    of = _REMEMBERED.of(scans, [case, image.geometry.spacing_mm, [attributes[n] for n in NEEDED]])
+
+    def fringes_of(x: Array, b: int) -> tuple[Array, Array]:
+        if b not in of:
+            of[b] = made_fringes(x, acquisition, recipe, seed, b)
+        return of[b]
+
+    values, records = insert_in_image(scans, steps, acquisition, seed, fringes_of=fringes_of)
+    return Volume(from_scans(values), image.geometry), [r.as_dict() for r in records]
+
+
+class _Remembered:
+    """By image: B-scan to its fringes and their reconstruction, up to 256 MB in all.
+
+    An image takes three times its own bytes in float32; of a larger one nothing is remembered.
+    """
+
+    _MOST_BYTES = 256_000_000
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, tuple[int, dict[int, tuple[Array, Array]]]] = OrderedDict()
+
+    def of(self, scans: Array, known: list[Any]) -> dict[int, tuple[Array, Array]]:
+        size = 3 * 4 * scans.size
+        if size > self._MOST_BYTES:
+            return {}
+        digest = hashlib.sha256(np.ascontiguousarray(scans).tobytes())
+        digest.update(repr([scans.shape, known]).encode())
+        key = digest.hexdigest()
+        if key not in self._kept:
+            self._kept[key] = (size, {})
+        self._kept.move_to_end(key)
+        while sum(s for s, _ in self._kept.values()) > self._MOST_BYTES:
+            self._kept.popitem(last=False)
+        return self._kept[key][1]
+
+
+_REMEMBERED = _Remembered()
 
 
 def acquisition_of(image: Volume, attributes: Mapping[str, Any], case: str) -> Any:

@@ -117,9 +117,9 @@ def each(function: Callable[[Job], Done], jobs: Sequence[Job], workers: int) -> 
 def open_pool(workers: int) -> Any:
     """Worker processes that end with this one.
 
-    One thread of linear algebra in each: the workers fill the cores already, threads beyond that
-    wait for each other (twice the time measured for fingerprints of 20 cases), and a number of
-    threads taken from the machine would decide how sums are rounded.
+    One thread of linear algebra and of finufft in each: the workers fill the cores already, threads
+    beyond that wait for each other (twice the time measured for fingerprints of 20 cases), and a
+    number of threads taken from the machine would decide how sums are rounded.
     """
     from loky import ProcessPoolExecutor
 
@@ -127,5 +127,5 @@ def open_pool(workers: int) -> Any:
         max_workers=workers,
         initializer=end_with_parent,
         initargs=(os.getpid(),),
-        env={"OPENBLAS_NUM_THREADS": os.environ.get("OPENBLAS_NUM_THREADS", "1")},
+        env={n: os.environ.get(n, "1") for n in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")},
     )

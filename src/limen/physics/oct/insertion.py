@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -16,7 +16,6 @@ from limen.physics.degradation import (
     Drawn,
     Record,
     expect_drawn_for,
-    insert_difference,
 )
 from limen.physics.oct.acquisition import Acquisition
 from limen.physics.oct.dispersion import dispersion_phase
@@ -87,61 +86,98 @@ def apply_to_fringes(
     )
 
 
+@dataclass(frozen=True)
+class Step:
+    """One degradation at one value, as it changes fringes."""
+
+    drawn: Drawn
+    axis: Axis
+    method: str
+    change: Change
+
+
+FringesOf = Callable[[Array, int], tuple[Array, Array]]
+"""Of a B-scan (A-scans, depths) in dB and its number: its fringes, and what they reconstruct to."""
+
+
 def insert_in_image(
     image_db: Array,
-    drawn: Drawn,
-    axis: Axis,
+    steps: Sequence[Step],
     acquisition: Acquisition,
-    method: str,
-    change: Change,
+    seed: int,
     window: str = "hann",
-) -> Applied:
+    fringes_of: FringesOf | None = None,
+) -> tuple[Array, list[Record]]:
     """Degrade an image in dB (..., A-scans, depths) through fringes made from it.
 
-    ``x + R(C(A x)) - R(A x)`` with A `resimulate`, C the degradation and R `reconstruct`. The
-    logarithm is not linear, so the round trip ``R(A x) - x`` is measured over the pixels within
-    40 dB of the brightest and recorded: it is the simulation's own bias.
+    ``x + R(C(A x)) - R(A x)`` with A `resimulate`, C the degradations one after the other and R
+    `reconstruct`. The logarithm is not linear, so the round trip ``R(A x) - x`` is measured over
+    the pixels within 40 dB of the brightest and recorded: it is the simulation's own bias.
+
+    Parameters
+    ----------
+    image_db : (..., A-scans, depths) array
+    steps : sequence of Step
+        In the order in which they act; those at nominal do nothing. All are for ``acquisition``.
+    acquisition : Acquisition
+    seed : int
+        Of the phases that the image has lost.
+    window : str
+        Of the image's reconstruction.
+    fringes_of : callable, optional
+        In place of `made_fringes`, for a caller who remembers what it returned.
+
+    Returns
+    -------
+    (image, records)
+        A record for each step.
     """
-    expect_drawn_for(axis, drawn)
+    for step in steps:
+        expect_drawn_for(step.axis, step.drawn)
     image = _require(image_db, acquisition.sampling.n_depths, "depths")
     if np.isnan(image).any() or np.isposinf(image).any():
         raise FringeError("An image in dB must be finite, or -inf", found="NaN or +inf")
     recipe = Recipe.of_acquisition(acquisition, window)
-    stack = image.reshape(-1, *image.shape[-2:])
     background = background_counts(acquisition)
-    notes = _Notes()
-    out: list[Array] = []
+    acting = [s for s in steps if not s.axis.is_nominal(s.drawn.value)]
+    notes = {s.axis.name: _Notes() for s in steps}
+    stack = image.reshape(-1, *image.shape[-2:])
+    floating = image.dtype if np.issubdtype(image.dtype, np.inexact) else np.dtype(np.float32)
+    out = np.array(stack, floating)
     trips: list[Array] = []
-    for b in range(stack.shape[0]):
-        made: list[Array] = []
+    for b in range(stack.shape[0] if acting else 0):
+        x = np.maximum(stack[b], FLOOR_DB)
+        fringes, back = (
+            made_fringes(x, acquisition, recipe, seed, b)
+            if fringes_of is None
+            else fringes_of(x, b)
+        )
+        under = background
+        for step in acting:
+            done = step.change(fringes, under, b_scan_generator(step.drawn.seed, b), b)
+            notes[step.axis.name].add(done)
+            fringes = done.fringes
+            under = under if done.background is None else done.background
+        out[b] = x + (reconstruct(fringes, recipe, under).data - back)
+        trips.append((back - x)[x > x.max() - 40])
+    trip = np.concatenate(trips) if trips else None
+    records = []
+    for step in steps:
+        found = notes[step.axis.name]
+        if trip is not None and step in acting:
+            found.measured["round_trip_rms_db"] = float(np.sqrt(np.mean(trip**2)))
+            found.measured["round_trip_mean_db"] = float(np.mean(trip))
+        records.append(Record(step.drawn, step.axis.nominal, step.method, "resimulated",
+                              found.warnings, found.measured))  # fmt: skip
+    return out.reshape(image.shape), records
 
-        def fringes(x: Array, b: int = b, made: list[Array] = made) -> Array:
-            if not made:
-                made.append(resimulate(x, acquisition, recipe, drawn.seed, b))
-            return made[0]
 
-        def nominal(x: Array, fringes: Any = fringes) -> Array:
-            back = reconstruct(fringes(x), recipe, background).data
-            bright = x > x.max() - 40
-            trips.append((back - x)[bright])
-            return back
-
-        def degraded(x: Array, b: int = b, fringes: Any = fringes) -> Array:
-            done = change(fringes(x), background, b_scan_generator(drawn.seed, b), b)
-            notes.add(done)
-            under = background if done.background is None else done.background
-            return reconstruct(done.fringes, recipe, under).data
-
-        out.append(insert_difference(np.maximum(stack[b], FLOOR_DB) if not axis.is_nominal(
-            drawn.value) else stack[b], drawn, axis, nominal, degraded))  # fmt: skip
-    if trips:
-        trip = np.concatenate(trips)
-        notes.measured["round_trip_rms_db"] = float(np.sqrt(np.mean(trip**2)))
-        notes.measured["round_trip_mean_db"] = float(np.mean(trip))
-    data = np.stack(out).reshape(image.shape)
-    return Applied(
-        data, Record(drawn, axis.nominal, method, "resimulated", notes.warnings, notes.measured)
-    )
+def made_fringes(
+    x: Array, acquisition: Acquisition, recipe: Recipe, seed: int, b: int
+) -> tuple[Array, Array]:
+    """Fringes of a B-scan (A-scans, depths) in dB, and what they reconstruct to."""
+    fringes = resimulate(x, acquisition, recipe, seed, b)
+    return fringes, reconstruct(fringes, recipe, background_counts(acquisition)).data
 
 
 class ThroughFringes(ABC):
@@ -165,12 +201,15 @@ class ThroughFringes(ABC):
             raw, drawn, self.axis, self.acquisition, self.method, self._change(drawn)
         )
 
+    def step(self, drawn: Drawn) -> Step:
+        return Step(drawn, self.axis, self.method, self._change(drawn))
+
     def insert(self, image: Array, drawn: Drawn) -> Applied:
         """An image in dB (..., A-scans, depths)."""
-        return insert_in_image(
-            image, drawn, self.axis, self.acquisition, self.method, self._change(drawn),
-            self.window,
-        )  # fmt: skip
+        data, (record,) = insert_in_image(
+            image, [self.step(drawn)], self.acquisition, drawn.seed, self.window
+        )
+        return Applied(data, record)
 
 
 def background_counts(acquisition: Acquisition) -> Array:
@@ -222,11 +261,11 @@ def resimulate(
     for _ in range(ROUNDS):
         whole[:, :depths] = profile
         signal = fft.ifft(whole, axis=-1, workers=-1)
-        mean = np.sqrt(np.mean(np.abs(signal) ** 2, axis=0))
+        mean = np.sqrt(np.mean(signal.real**2 + signal.imag**2, axis=0))
         gain = wanted / np.maximum(smooth(mean, n // 64), 1e-30)
         signal *= (gain / np.median(gain)).astype(np.float32)
         found = fft.fft(signal, axis=-1, workers=-1)[:, :depths]
-        profile = amplitude * np.exp(1j * np.angle(found)).astype(np.complex64)
+        profile = found * (amplitude / np.maximum(np.abs(found), np.float32(1e-30)))
     place = (sampling.wavenumber_rad_per_um - sampling.even_wavenumber_rad_per_um[0]) / (
         sampling.step_rad_per_um
     )

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from limen.physics.degradation import Applied, Axis, Drawn, expect_drawn_for
 from limen.physics.oct.acquisition import Acquisition
-from limen.physics.oct.insertion import Changed, apply_to_fringes, insert_in_image
+from limen.physics.oct.insertion import Change, Changed, Step, ThroughFringes
 from limen.physics.oct.reconstruction import SATURATED
 
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Saturation:
+class Saturation(ThroughFringes):
     """Full scale at a fraction of the brightest sample: what is above is cut.
 
     A cut fringe has harmonics: copies of bright reflectors at twice and three times their depth,
@@ -37,6 +37,7 @@ class Saturation:
     acquisition: Acquisition
     brightest_counts: float | None = None
     window: str = "hann"
+    method: ClassVar[str] = "oct.saturation/1"
 
     @property
     def axis(self) -> Axis:
@@ -47,25 +48,18 @@ class Saturation:
 
     def apply(self, raw: Array, drawn: Drawn) -> Applied:
         """Raw fringes (..., A-scans, samples)."""
-        top = self.brightest_counts
-        if top is None and np.size(raw):
-            top = float(np.max(raw))
-        return apply_to_fringes(
-            raw, drawn, self.axis, self.acquisition, "oct.saturation/1", self._change(drawn, top)
-        )
+        if self.brightest_counts is None and np.size(raw):
+            return replace(self, brightest_counts=float(np.max(raw))).apply(raw, drawn)
+        return super().apply(raw, drawn)
 
-    def insert(self, image: Array, drawn: Drawn) -> Applied:
-        """An image in dB (..., A-scans, depths)."""
+    def step(self, drawn: Drawn) -> Step:
         if not self.axis.is_nominal(drawn.value):
             self.acquisition.detector.electrons  # noqa: B018 - raises where it is not known
-        return insert_in_image(
-            image, drawn, self.axis, self.acquisition, "oct.saturation/1",
-            self._change(drawn, self.brightest_counts), self.window,
-        )  # fmt: skip
+        return super().step(drawn)
 
-    def _change(self, drawn: Drawn, brightest: float | None) -> Any:
+    def _change(self, drawn: Drawn) -> Change:
         expect_drawn_for(self.axis, drawn)
-        dark = self.acquisition.detector.dark_counts
+        dark, brightest = self.acquisition.detector.dark_counts, self.brightest_counts
 
         def change(fringes: Array, background: Array, rng: np.random.Generator, b: int) -> Changed:
             top = float(fringes.max()) if brightest is None else brightest
