@@ -136,21 +136,30 @@ def test_the_same_seed_gives_the_same_model_and_another_seed_another(tmp_path):
     assert a == b != c
 
 
-@pytest.mark.parametrize("stop", [10, 30, 40])
-def test_a_stopped_training_goes_on_to_the_same_model(tmp_path, stop):
+SHORT = quick(steps=30, eval_every=15)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The model of a training that nobody stopped."""
+    folder = tmp_path_factory.mktemp("whole")
+    train(written_cases(folder), declared(folder), SHORT, folder / "whole.onnx")
+    return (folder / "whole.onnx").read_bytes()
+
+
+@pytest.mark.parametrize("stop", [10, 20, 30])
+def test_a_stopped_training_goes_on_to_the_same_model(tmp_path, whole, stop):
     cases, declaration = written_cases(tmp_path), declared(tmp_path)
-    recipe = quick(steps=40, eval_every=15)
-    train(cases, declaration, recipe, tmp_path / "whole.onnx")
     with pytest.raises(KeyboardInterrupt):
-        train(cases, declaration, recipe, tmp_path / "m.onnx", watcher=Stops(stop))
+        train(cases, declaration, SHORT, tmp_path / "m.onnx", watcher=Stops(stop))
     assert not (tmp_path / "m.onnx").exists() and not (tmp_path / "m.training.json").exists()
 
     listens = Listens()
-    train(cases, declaration, recipe, tmp_path / "m.onnx", watcher=listens)
-    last = {10: 0, 30: 30, 40: 40}[stop]
+    train(cases, declaration, SHORT, tmp_path / "m.onnx", watcher=listens)
+    last = {10: 0, 20: 15, 30: 30}[stop]
     assert any(f"after step {last} " in w for w in listens.words) == (last > 0)
     assert all(step > last for step in listens.steps)
-    assert (tmp_path / "m.onnx").read_bytes() == (tmp_path / "whole.onnx").read_bytes()
+    assert (tmp_path / "m.onnx").read_bytes() == whole
     assert not (tmp_path / ".m.training.pt").exists()
 
 
