@@ -16,7 +16,7 @@ from limen.boundary.explain_limit import (
     Slice,
     explain_limit,
 )
-from limen.boundary.explain_modes import FailureMode, Item, failure_modes
+from limen.boundary.explain_modes import FailureMode, Item, coverage_slices, failure_modes
 from limen.boundary.headroom import headroom
 from limen.boundary.result import Boundary, Margin, SearchAxis
 
@@ -168,3 +168,61 @@ def test_goes_to_json_and_comes_back() -> None:
     )  # fmt: skip
     assert Explanation.from_dict(kept.as_dict()) == kept
     assert "p = 0.01 after correction for 12 slices" in mode.in_words("lesions")
+
+
+# --- slices of training and validation ------------------------------------------------------------
+
+
+def cases(n: int, site_b: int, failed: int = 0) -> list[Item]:
+    """So many patients, the first ``site_b`` of them at B, of whom the first ``failed`` fail."""
+    return [
+        Item(
+            f"{n}.{k}", f"v/{n}.{k}", f"p{n}.{k}", k < failed, {"site": "B" if k < site_b else "A"}
+        )
+        for k in range(n)
+    ]
+
+
+def test_a_site_that_training_hardly_holds_is_named() -> None:
+    slices = coverage_slices(cases(100, 2), cases(60, 25, failed=20))
+    assert Slice("site = B", 2, 100, 25, 20) in slices
+    assert Slice("site = A", 98, 100, 35, 0) in slices
+    found = explain_limit(Findings(60, 20, slices=slices))
+    assert "20 of 20 failing patients have site = B" in " ".join(found.evidence)
+    assert found.limit == "data-limited"
+    # the same site, as common in training
+    alike = coverage_slices(cases(100, 40), cases(60, 25, failed=20))
+    assert explain_limit(Findings(60, 20, slices=alike)).limit == "cannot tell"
+
+
+def test_facts_that_one_side_does_not_have_make_no_slice() -> None:
+    training = [Item("t", "d/t", "t", False, {"scanner": "x"})]
+    assert coverage_slices(training, cases(10, 5)) == []
+    assert coverage_slices([], cases(10, 5)) == []
+
+
+def test_a_patient_counts_once_in_a_slice() -> None:
+    twice = [*cases(20, 10, failed=4), *cases(20, 10, failed=4)]
+    found = {s.name: s for s in coverage_slices(cases(30, 3), twice)}
+    assert (found["site = B"].patients, found["site = B"].failed) == (10, 4)
+
+
+def test_a_lesion_without_an_answer_says_what_is_missing() -> None:
+    overall = Explained("cannot tell", ())
+    known = [Detectability("seen", 40.0), Detectability("near", 5.2)]
+    told = {
+        c.lesion: c.because
+        for c in lesion_causes(
+            ["seen", "near", "dark"],
+            known,
+            {"near": False},
+            overall,
+            {"dark": "no noise is stated"},
+        )
+    }
+    assert told == {
+        "seen": "d' is 40, known to 20 %, so the raw signal shows it; not known: a second reading",
+        "near": "a second reader confirms it; not known: whether the raw signal shows it (d' is "
+        "5.2, known to 20 %, 5 is needed)",
+        "dark": "not known: its detectability (no noise is stated) and a second reading",
+    }

@@ -93,7 +93,7 @@ def test_fragile_cases_are_of_the_origin_that_is_explained() -> None:
 
 def test_failing_lesions_are_counted_by_what_they_are_due_to() -> None:
     causes = tuple(
-        LesionCause(f"case-{n}, lesion 1", limit, None, "because")  # type: ignore[arg-type]
+        LesionCause(f"case-{n}, lesion 1", limit, None, None, "because")  # type: ignore[arg-type]
         for n, limit in enumerate(["physics-limited", "cannot tell", "cannot tell"])
     )
     made = document(explanation=replace(explanation(), lesions=causes))

@@ -45,11 +45,21 @@ class FragileCase:
 
 @dataclass(frozen=True)
 class LesionCause:
-    """What one failing lesion is due to, with the evidence."""
+    """What one failing lesion is due to, with the evidence.
+
+    Attributes
+    ----------
+    lesion : str
+    limit : str
+    d_prime, relative_error : float or None
+        In the raw signal, and how well it is known; None where it is not.
+    because : str
+    """
 
     lesion: str
     limit: Limit
     d_prime: float | None
+    relative_error: float | None
     because: str
 
 
@@ -141,23 +151,25 @@ def lesion_causes(
     for name in lesions:
         found = known.get(name)
         value = None if found is None else found.d_prime
+        error = None if found is None else found.relative_error
         seen = None if found is None else found.is_seen(needed)
         against = contradicted.get(name)
+        told = None if found is None else _told(found)
         if seen is False and against:
-            words = f"d' is {value:.2g} and a second reader contradicts the reference"
-            out.append(LesionCause(name, "cannot tell", value, words))
+            words = f"{told}, and a second reader contradicts the reference"
+            out.append(LesionCause(name, "cannot tell", value, error, words))
         elif seen is False:
-            words = f"d' in the raw signal is {value:.2g}, under {needed:g}"
-            out.append(LesionCause(name, "physics-limited", value, words))
+            words = f"{told} in the raw signal, under {needed:g}"
+            out.append(LesionCause(name, "physics-limited", value, error, words))
         elif against:
             words = "a second reader contradicts the reference"
-            out.append(LesionCause(name, "label-limited", value, words))
+            out.append(LesionCause(name, "label-limited", value, error, words))
         elif seen and against is False and overall.limit in ("data-limited", "model-limited"):
-            words = f"d' is {value:.2g}, a second reader confirms it; as the failures together"
-            out.append(LesionCause(name, overall.limit, value, words))
+            words = f"{told}, a second reader confirms it; as the failures together"
+            out.append(LesionCause(name, overall.limit, value, error, words))
         else:
             words = _lacking(found, seen, against, why.get(name), needed)
-            out.append(LesionCause(name, "cannot tell", value, words))
+            out.append(LesionCause(name, "cannot tell", value, error, words))
     return out
 
 
@@ -169,18 +181,20 @@ def _lacking(
     needed: float,
 ) -> str:
     """What is known of a lesion, and what would have to be known to say more."""
-    known = [] if seen is None or found is None else [f"d' is {found.d_prime:.2g}, so it is seen"]
-    known += [] if against is None else ["a second reader confirms it"]
-    lacks = []
+    known, lacks = [], []
     if found is None:
         lacks.append("its detectability" + (f" ({why})" if why else ""))
     elif seen is None:
-        error = 100 * found.relative_error
-        lacks.append(
-            f"whether the raw signal shows it (d' is {found.d_prime:.2g} to {error:.0f} %, "
-            f"{needed:g} is needed)"
-        )
+        lacks.append(f"whether the raw signal shows it ({_told(found)}, {needed:g} is needed)")
+    else:
+        known.append(f"{_told(found)}, so the raw signal shows it")
+    if against is not None:
+        known.append("a second reader confirms it")
     lacks += [] if against is not None else ["a second reading"]
     if not lacks:
         return f"{'; '.join(known)}; nothing explains the failures together"
     return "; ".join([*known, f"not known: {' and '.join(lacks)}"])
+
+
+def _told(found: Detectability) -> str:
+    return f"d' is {found.d_prime:.2g}, known to {100 * found.relative_error:.0f} %"

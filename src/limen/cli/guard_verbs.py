@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from limen.pipeline.explain import Explained
 
 
+_MOST_LESIONS = 12
+
+
 def add_to(app: typer.Typer) -> None:
     for verb in (explain, guard):
         app.command()(verb)
@@ -115,6 +118,10 @@ def _explained_out(found: Explained) -> None:
         typer.echo(f"  fragile: {case.case} passes with {case.axis} {case.margin}")
     for mode in e.modes:
         typer.echo(f"  fails where {mode.in_words('items')}")
+    for lesion in e.lesions[:_MOST_LESIONS]:
+        typer.echo(f"  failing: {lesion.lesion}: {lesion.limit}; {lesion.because}")
+    if len(e.lesions) > _MOST_LESIONS:
+        typer.echo(f"  and {len(e.lesions) - _MOST_LESIONS} failing lesions more (--json)")
     typer.echo(f"  limit: {e.limit.limit}" + "".join(f"; {w}" for w in e.limit.evidence[:2]))
     for what in e.limit.missing:
         typer.echo(f"  not known: {what}")

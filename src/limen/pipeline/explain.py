@@ -64,7 +64,7 @@ class _Ground:
             n: {k: v for k, v in s.sources.items() if k != "prediction file"}
             for n, s in self.subjects.items()
         }
-        attributes = {n: dict(s.case.attributes) for n, s in self.subjects.items()}
+        attributes = {n: s.attributes_digest for n, s in self.subjects.items()}
         return {
             "boundary": self.boundary,
             "measurements": digest_json(listing(self.subjects)),

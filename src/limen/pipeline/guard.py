@@ -181,7 +181,7 @@ class _Ground:
             name: {
                 "image": subject.sources["image"],
                 "conditions": shown_at,
-                "case attributes": digest_json(dict(subject.case.attributes)),
+                "case attributes": subject.attributes_digest,
             }
             for name, subject in self.subjects.items()
         }
@@ -201,7 +201,7 @@ class _Ground:
             "boundary": boundary,
             "images": digest_json({n: record.result for n, record in sorted(seen.items())}),
             "case attributes": digest_json(
-                {n: dict(self.subjects[n].case.attributes) for n in sorted(seen)}
+                {n: self.subjects[n].attributes_digest for n in sorted(seen)}
             ),
             "intended use": self._use,
             "effort": digest_json(spent_on(self._asked)),

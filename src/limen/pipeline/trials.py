@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from limen.boundary.result import Condition, Trial
@@ -53,6 +54,11 @@ class Subject:
     def origin(self) -> str:
         """Of a trial of the case."""
         return trial_origin(self.dataset)
+
+    @cached_property
+    def attributes_digest(self) -> str:
+        """Of the case's attributes; several pieces of evidence depend on them."""
+        return digest_json(dict(self.case.attributes))
 
 
 class Trials:
