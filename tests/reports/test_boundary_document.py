@@ -97,7 +97,7 @@ def test_failing_lesions_are_counted_by_what_they_are_due_to() -> None:
         for n, limit in enumerate(["physics-limited", "cannot tell", "cannot tell"])
     )
     made = document(explanation=replace(explanation(), lesions=causes))
-    assert "3 failing lesions: 2 cannot tell, 1 physics-limited." in made.watch_for
+    assert "3 failing lesions: 1 physics-limited, 2 that nobody can tell." in made.watch_for
     assert "What limits the model cannot be told; missing: a second reading." in made.watch_for
 
 

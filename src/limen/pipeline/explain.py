@@ -30,7 +30,7 @@ from limen.pipeline.given import Given, given_of, judge_curve, judge_readings
 from limen.pipeline.graph import CaseGraph, Item, waiting
 from limen.pipeline.guard import calibrate_guard, latest_boundary, patients_asked, spent_on
 from limen.pipeline.registration import Made, keep_or_make, look_up_kept
-from limen.pipeline.stress import listing
+from limen.pipeline.stress import Trying, listing
 from limen.pipeline.trials import Subject, Trials, subjects_of
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def explanation_item(
     ground = _ground(product, graph, subjects, boundary, certified.record, asked)
     if ground is None:
         return None
-    inputs = ground.inputs(product, _trials(product, graph, 1, Silent()))
+    inputs = ground.inputs(product, _trials(product, graph, ground.training, 1, Silent()))
     return look_up_kept(store, "explanation", name, inputs, Explanation.from_dict)[0]
 
 
@@ -184,7 +184,7 @@ def _explanation(
     ground = _ground(product, graph, subjects, boundary, certified, patients)
     if ground is None:
         raise GuardError("no patients were left to certify, so there is nothing to explain")
-    trials = _trials(product, graph, workers, shown)
+    trials = _trials(product, graph, ground.training, workers, shown)
     trained = failed_in_training(ground.training, trials)
     store = product.store
     store.put_json(listing(ground.subjects))
@@ -200,10 +200,11 @@ def _explanation(
     return keep_or_make(product, "explanation", inputs, "explain", read, make, ground.origin)
 
 
-def _trials(product: Product, graph: CaseGraph, workers: int, shown: Progress) -> Trials:
-    from limen.pipeline.stress import Trying
-
-    return Trials(product, graph, workers, Trying(shown, {}, " of the training patients"))
+def _trials(
+    product: Product, graph: CaseGraph, training: Training, workers: int, shown: Progress
+) -> Trials:
+    told = Trying(shown, dict.fromkeys(training.asked, 1), " (of training)")
+    return Trials(product, graph, workers, told)
 
 
 def _made(

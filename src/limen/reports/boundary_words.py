@@ -179,7 +179,9 @@ def _due_to(explanation: Explanation) -> list[str]:
     found = []
     if explanation.lesions:
         counts = Counter(lesion.limit for lesion in explanation.lesions)
-        told = ", ".join(f"{n} {limit}" for limit, n in counts.most_common())
+        untold = counts.pop("cannot tell", 0)
+        parts = [f"{n} {limit}" for limit, n in counts.most_common()]
+        told = ", ".join([*parts, *([f"{untold} that nobody can tell"] if untold else [])])
         found.append(f"{count(len(explanation.lesions), 'failing lesion')}: {told}.")
     if explanation.limit.limit == "cannot tell" and explanation.limit.missing:
         lacks = "; ".join(explanation.limit.missing)
