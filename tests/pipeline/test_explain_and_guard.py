@@ -316,6 +316,9 @@ def test_a_result_in_an_older_form_is_made_again(copy: Path, kind: str) -> None:
         kept = product.store.put_json({"form": "of an older Limen"})
         product.store.add(Record(kind, "small", METHODS[kind], dict(item.inputs), kept))
     assert "older Limen" in next(cause for cause, of in stale(copy).items() if kind in of)
+    if kind == "boundary":
+        with pytest.raises(NotMadeYet, match="older Limen"):
+            explain(limen.load(copy), workers=1)
 
 
 def test_too_few_patients_for_a_guard_is_an_answer_and_not_stale(copy: Path) -> None:

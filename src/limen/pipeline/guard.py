@@ -139,7 +139,14 @@ def latest_boundary(product: Product) -> tuple[Boundary, Record]:
             "there is no boundary yet, certified or not",
             mend=f"run `limen certify {product.folder}`",
         )
-    return Boundary.from_dict(product.store.get_json(record.result)), record
+    kept = product.store.get_json(record.result)
+    try:
+        return Boundary.from_dict(kept), record
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise NotMadeYet(
+            "the boundary was kept by an older Limen in a form that is not read any more",
+            mend=f"run `limen certify {product.folder}`; trials that are there are not made again",
+        ) from None
 
 
 class _Ground:
