@@ -83,6 +83,15 @@ def test_tells_the_gain_that_could_be_seen_and_what_is_missing() -> None:
         headroom([True], readers_fail=20)
 
 
+def test_two_sizes_tell_their_step_and_ask_for_a_third() -> None:
+    failed = [True] * 80 + [False] * 320
+    found = headroom(failed, curve([0.35, 0.2], [50, 100]))
+    assert found.advice == "cannot tell" and found.with_twice_the_data is None
+    assert "from 50 to 100 training patients the failure rate fell by 15 %" in found.because
+    assert "a third size would tell" in found.because
+    assert "without a learning curve" in headroom(failed).because
+
+
 def test_the_last_steps_interval_holds_the_truth() -> None:
     held = []
     for k in range(300):

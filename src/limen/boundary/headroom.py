@@ -251,6 +251,8 @@ def headroom(
     if physics_fail is None:
         missing.append("the detectability of failing lesions: what the raw signal holds")
     advice, because = _advice(rate, n, more, readers_fail, physics_fail, smallest)
+    if more is None and curve is not None and advice == "cannot tell":
+        because = f"{_now(rate, n)}; {_step_in_words(curve)}."
     return Headroom(
         rate, n, more, readers_fail, physics_fail, smallest, advice, because, tuple(missing)
     )
@@ -272,7 +274,7 @@ def _advice(
     physics: float | None,
     smallest: float | None,
 ) -> tuple[Advice, str]:
-    now = f"{_percent(rate)} of {n} validation patients fail"
+    now = _now(rate, n)
     if smallest is None or rate < smallest:
         seen = f"even a model without failures could not be told from this one on {n} patients"
         return "stop here", f"{now}; {seen}: only more validation patients could show a gain."
@@ -305,6 +307,23 @@ def _advice(
             f"stand in the way, as far as they are known; change the model, or look at what fails."
         )
     return "cannot tell", f"{course}: too wide to say whether more data would help."
+
+
+def _now(rate: float, n: int) -> str:
+    return f"{_percent(rate)} of {n} validation patients fail"
+
+
+def _step_in_words(curve: LearningCurve) -> str:
+    """What fewer than three sizes show."""
+    if len(curve.sizes) < 2:
+        return f"one size ({curve.sizes[0]} training patients) shows no course"
+    fall, low, high = curve.last_step()
+    before, after = curve.sizes[-2:]
+    return (
+        f"from {before} to {after} training patients the failure rate fell by {_percent(fall)} "
+        f"(95 % interval {_percent(low)} to {_percent(high)}); a third size would tell what still "
+        f"more would give"
+    )
 
 
 def _percent(share: float) -> str:
