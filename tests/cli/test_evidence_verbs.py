@@ -65,6 +65,42 @@ def test_both_sign_a_result_and_a_stranger_verifies_the_bundle(top: Path) -> Non
     assert (code, "Nothing was altered." in told) == (0, True)
 
 
+def test_where_recomputing_starts_is_said(top: Path) -> None:
+    folder = top / "product"
+    code, told = say("verify", folder, "--recompute")
+    assert (code, "from the measurements of each case as they are recorded" in told) == (0, True)
+    code, told = say("verify", folder, "--recompute", "--data", folder)
+    assert (code, "2 measurements made again from the kept predictions" in told) == (0, True)
+    with pytest.raises(limen.errors.LimenError, match="add --recompute"):
+        say("verify", folder, "--data", folder)
+
+
+def test_a_checkpoint_that_cannot_be_read_is_told(top: Path) -> None:
+    (top / "binary").write_bytes(b"\xff\xfe\x00")
+    for name in ("binary", "missing"):
+        with pytest.raises(limen.errors.LimenError, match="kept elsewhere"):
+            say("verify", top / "product", "--checkpoint", top / name)
+
+
+def test_a_newer_ledger_is_told_as_newer_and_not_as_altered(top: Path) -> None:
+    (top / "product/.limen/format").write_text("3\n")
+    code, told = say("verify", top / "product")
+    assert (code, "written by a newer Limen (format 3" in told) == (1, True)
+
+
+def test_a_bundle_keeps_to_the_terms_of_sharing(top: Path) -> None:
+    folder = top / "product"
+    (folder / "a.yaml").write_text(
+        "kind: public\nlicence: CC-BY-4.0\npurposes: [GRU, IS]\nsites: [Seoul]\n"
+        "sharing: With partners of the trial.\n"
+    )
+    with pytest.raises(limen.errors.LimenError, match=r"DUO:0000028.*for use at Seoul"):
+        say("bundle", top / "b.zip", "--product", folder)
+    assert not (top / "b.zip").exists()
+    code, told = say("bundle", top / "b.zip", "--product", folder, "--to", "Seoul")
+    assert (code, "a.yaml says: With partners of the trial." in told) == (0, True)
+
+
 def test_a_stale_result_is_not_signed(top: Path) -> None:
     folder = top / "product"
     text = (folder / "limen.yaml").read_text()

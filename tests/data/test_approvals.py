@@ -263,6 +263,9 @@ def test_nobodys_data_may_state_purposes_in_words(file: Any) -> None:
         ("licence: X\ncommercial: true\npurposes: [GRU, NCU]\n", "non-commercial use only (NCU)"),
         ("licence: X\npurposes: [DS]\n", "stated together"),
         ("licence: X\npurposes: [GRU]\ndiseases: [MONDO:1]\n", "stated together"),
+        ("licence: X\npurposes: [GRU, IS]\n", "the sites are stated together"),
+        ("licence: X\nage_years: [65, 18]\n", "the youngest age first"),
+        ("licence: X\nage_years: [-1, 18]\n", "none below 0"),
     ],
 )
 def test_a_file_that_contradicts_itself(file: Any, text: str, why: str) -> None:

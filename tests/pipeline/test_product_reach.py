@@ -15,12 +15,15 @@ from limen.evidence.reach import ContradictingApprovals
 from limen.pipeline.lineage import MODEL, RESULTS
 from limen.pipeline.reach import (
     HowFar,
+    MayNotLeave,
     NoSuchSource,
     affected_by_approval,
     affected_by_patient,
     how_far,
+    require_may_leave,
     set_reach,
 )
+from limen.pipeline.standing import approvals_not_in_force
 
 CONSENT = """\
 kind: prospective-consent
@@ -166,6 +169,83 @@ def test_a_site_that_the_approval_does_not_cover(folder: Path):
     assert against(found)["site not covered"] == (RESULTS, "case val/c2")
     assert far(folder, node="case val/c1").stage == "routine-use"
     assert far(folder, node="case val/c1", sites=["Bern"]).stage == "none"
+
+
+def with_ages(folder: Path, ages: list[int]) -> None:
+    rows = ["case,patient,age_years,image,reference"]
+    for n, age in enumerate(ages):
+        rows.append(f"c{n},p{n},{age},images/case-{n}.nii.gz,references/case-{n}.nii.gz")
+    (folder / "data/val/cases.csv").write_text("\n".join(rows) + "\n")
+
+
+def test_a_patient_of_an_age_that_the_approval_does_not_cover(folder: Path):
+    with (folder / "approvals/a.yaml").open("a") as f:
+        f.write("age_years: [18, 90]\n")
+    with_ages(folder, [18, 17, 90, 50, 64])  # 90 stands for 90 and older
+    found = far(folder)
+    assert found.stage == "none"
+    assert against(found)["patient not covered"] == (RESULTS, "case val/c1")
+    assert far(folder, node="case val/c2").stage == "routine-use"
+    with_ages(folder, [18, 18, 90, 50, 64])
+    assert far(folder).stage == "routine-use"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "stage"),
+    [
+        ("[18, 90]", None, "routine-use"),
+        ("[18, 40]", None, "publication"),
+        ("[18, 40]", "[41, 90]", "routine-use"),
+        ("[18, 40]", "[42, 90]", "publication"),
+        ("[18, 40]", "", "routine-use"),  # the second says nothing of ages: it may cover all
+        ("[19, 90]", None, "publication"),
+    ],
+)
+def test_ages_that_the_product_is_for_and_no_approval_covers(folder: Path, first, second, stage):
+    """The intended use is for 18 to 90 years."""
+    with (folder / "approvals/a.yaml").open("a") as f:
+        f.write(f"age_years: {first}\n")
+    if second is not None:
+        more = f"age_years: {second}\n" if second else ""
+        (folder / "approvals/b.yaml").write_text(CONSENT.replace('"7"', '"9"') + more)
+        shutil.copytree(folder / "data/val", folder / "data/more")
+        edit(folder / "limen.yaml", "model:\n", "  - {name: more, path: data/more, "
+             "use: validation, approval: approvals/b.yaml}\nmodel:\n")  # fmt: skip
+    found = far(folder)
+    assert found.stage == stage
+    why = [b.limit.why for b in found.because]
+    assert all("the product is for 18 to 90 years" in w and "MDCG 2020-1" in w for w in why)
+
+
+def test_data_of_one_institution_goes_nowhere_else(folder: Path):
+    product = limen.load(folder)
+    require_may_leave(product)
+    edit(folder / "approvals/d.yaml", "[NRES]", "[NRES, IS]\nsites: [Seoul, Bern]")
+    product = limen.load(folder)
+    for sites in ((), ["Boston"], ["Seoul", "Boston"]):
+        with pytest.raises(MayNotLeave, match=r"approvals/d.yaml, number 8.*DUO:0000028"):
+            require_may_leave(product, sites)
+    require_may_leave(product, ["Seoul"])
+
+
+def test_a_clock_that_was_set_back_brings_no_approval_back(folder: Path, monkeypatch):
+    """Every record was made today; the clock then says that it is ten years ago."""
+    import limen.data.approvals as module
+
+    class Back(date):
+        @classmethod
+        def today(cls):
+            return cls(2016, 1, 1)
+
+    edit(folder / "approvals/d.yaml", "2990-01-01", "2020-01-01")
+    assert against(far(folder)).keys() == {"approval expired"}
+    monkeypatch.setattr(module, "date", Back)
+    product = limen.load(folder)
+    assert module.today() == date(2016, 1, 1)
+    assert against(how_far(product)).keys() == {"approval expired"}
+    assert set_reach(product, product.sets["dev"]) == "feasibility"
+    assert list(approvals_not_in_force(product)) == ["dev"]
+    assert far(folder, day=date(2019, 1, 1)).stage == "routine-use"  # who names a day is answered
 
 
 LINEAGE = """\

@@ -13,6 +13,7 @@ import limen
 from limen.evidence import Store, digest_bytes
 from limen.evidence.bundle import export_bundle, opened
 from limen.pipeline.recompute import recompute
+from limen.pipeline.remeasure import NoData
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,8 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (product / "data/val/images/case-4.nii.gz").write_bytes(b"no image")
     limen.run(product, workers=1)
     export_bundle(product / ".limen", folder / "b.zip")
-    shutil.rmtree(product)
+    shutil.rmtree(product / ".limen")
+    product.rename(folder / "data")
     return folder / "b.zip"
 
 
@@ -30,6 +32,12 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def state(bundle: Path, tmp_path: Path) -> Path:
     with opened(bundle) as unpacked:
         return Path(shutil.copytree(unpacked, tmp_path / "bundle"))
+
+
+@pytest.fixture
+def data(bundle: Path, tmp_path: Path) -> Path:
+    """The product's folder without its evidence, as a hospital would lend it."""
+    return Path(shutil.copytree(bundle.parent / "data", tmp_path / "data"))
 
 
 def forge(state: Path, kind: str, change) -> None:
@@ -96,3 +104,65 @@ def test_a_ledger_without_a_report_agrees_with_nothing(tmp_path: Path):
         store.head()
     found = recompute(tmp_path)
     assert not found.agrees and found.notes
+
+
+# --- from the predictions on, where the data is there ---------------------------------------------
+
+
+def test_with_the_data_each_measurement_is_made_again(state: Path, data: Path):
+    before = sorted(p.relative_to(data) for p in data.rglob("*"))
+    found = recompute(state, data)
+    assert (found.agrees, found.differ, found.measurements) == (True, [], 4)
+    assert recompute(state).measurements is None
+    assert sorted(p.relative_to(data) for p in data.rglob("*")) == before  # nothing is left there
+
+
+def test_a_measurement_that_was_forged_with_all_that_follows_is_found_by_the_data(
+    state: Path, data: Path
+):
+    """Consistent to the last number of the page, so that only the images tell."""
+
+    def a_diameter(data: bytes) -> bytes:
+        value = json.loads(data)
+        value["lesions"]["reference"][0]["volume_ml"] += 1e-6
+        return json.dumps(value).encode()
+
+    forge(state, "measurement", a_diameter)
+    found = recompute(state, data)
+    assert any(d.startswith("measurement val/case-3.lesions.reference[0].volume_ml") for d in
+               found.differ), found.differ  # fmt: skip
+
+
+def test_a_prediction_that_was_exchanged_does_not_give_the_measurement(state: Path, data: Path):
+    from limen.data import decode_nifti, encode_nifti
+
+    def nothing_found(old: bytes) -> bytes:
+        volume = decode_nifti(old)
+        return encode_nifti(type(volume)(volume.values * 0, volume.geometry))
+
+    forge(state, "prediction", nothing_found)
+    found = recompute(state, data)
+    assert any(d.startswith("measurement val/case-3") for d in found.differ)
+
+
+@pytest.mark.parametrize("part", ["images", "references"])
+def test_other_files_than_those_that_were_measured_are_none(state: Path, data: Path, part: str):
+    folder = data / "data/val" / part
+    shutil.copyfile(folder / "case-1.nii.gz", folder / "case-0.nii.gz")
+    found = recompute(state, data)
+    assert not found.agrees and found.measurements == 3
+    assert found.differ[0].startswith("measurement val/case-0: no image and reference with the")
+
+
+def test_files_may_be_called_otherwise(state: Path, data: Path):
+    for part in ("images", "references"):
+        folder = data / "data/val" / part
+        for path in list(folder.iterdir()):
+            path.rename(folder / path.name.replace("case", "study"))
+    assert recompute(state, data).agrees
+
+
+def test_a_folder_without_the_data_is_told(state: Path, tmp_path: Path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(NoData, match="no case with a reference"):
+        recompute(state, tmp_path / "empty")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,6 +44,14 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(keys, name="keys")
 
 
+class NoCheckpoint(LimenError):
+    """The file that is named as a checkpoint cannot be read."""
+
+
+class NotAsked(LimenError):
+    """An option needs another one."""
+
+
 class NothingToSign(LimenError):
     """There is no such result, or it is stale."""
 
@@ -68,6 +77,14 @@ def verify(
         bool,
         typer.Option("--recompute", help="Also compute each number of the report again."),
     ] = False,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --recompute: the product's folder with its images and references; the "
+            "measurements are made again from them too.",
+            metavar="FOLDER",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Check the whole ledger, every stored file and every signature; offline, from the bytes up.
@@ -81,10 +98,12 @@ def verify(
 
     trusted = None if key is None else VerifierKey.parse(key)
     publics = [read_public(p) for p in quality] if quality else None
-    kept = None if checkpoint is None else checkpoint.read_text(encoding="utf-8")
+    kept = None if checkpoint is None else _kept(checkpoint)
+    if data is not None and not recompute:
+        raise NotAsked("--data is where measurements are recomputed from", mend="add --recompute")
     with opened(_state_folder(folder)) as state:
         found = check(state, key=trusted, quality=publics, checkpoint=kept)
-        again = _recompute(state) if recompute else None
+        again = _recompute(state, data) if recompute else None
     if as_json:
         told = found.as_dict()
         json_out(told if again is None else {**told, "recomputed": again.as_dict()})
@@ -96,23 +115,43 @@ def verify(
         raise typer.Exit(1)
 
 
-def _recompute(state: Path) -> Recomputed:
+def _kept(checkpoint: Path) -> str:
+    """The text of a checkpoint that was kept elsewhere."""
+    try:
+        return checkpoint.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise NoCheckpoint(
+            "the checkpoint is not there, or is no text",
+            where="--checkpoint",
+            mend="name a copy of .limen/ledger/checkpoint that was kept elsewhere",
+        ) from None
+
+
+def _recompute(state: Path, data: Path | None) -> Recomputed:
     from limen.pipeline.recompute import recompute
 
-    return recompute(state)
+    return recompute(state, data)
 
 
 def _recomputed_out(again: Recomputed) -> None:
     for note in again.notes:
         typer.echo(f"  note: {note}")
-    typer.echo(
-        f"{again.numbers} numbers of {again.reports} report(s) computed again from the "
-        "measurements of each case."
-    )
+    if again.measurements is None:
+        typer.echo(
+            "Recomputed from the measurements of each case as they are recorded; with --data "
+            "FOLDER they are made again from predictions, images and references."
+        )
+    else:
+        typer.echo(
+            f"{again.measurements} measurements made again from the kept predictions and from "
+            "image and reference, each file of the recorded digest. How the model came to its "
+            "predictions is taken as recorded."
+        )
+    typer.echo(f"{again.numbers} numbers of {again.reports} report(s) computed again from them.")
     for place in again.differ[:_SHOWN]:
         typer.echo(f"  {place}")
     if again.agrees:
-        typer.echo("The report follows from them.")
+        typer.echo("The report follows from the measurements.")
 
 
 def sign(
@@ -161,21 +200,44 @@ def sign(
 def bundle(
     target: Annotated[Path, typer.Argument(help="The folder or .zip file to write.")],
     folder: Annotated[Path, typer.Option("--product", help="The product's folder.")] = Path(),
+    to: Annotated[
+        list[str] | None,
+        typer.Option(help="The site it goes to, as approvals name it; several times."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Export the ledger for a stranger, who verifies it with public keys alone."""
+    """Export the ledger for a stranger, who verifies it with public keys alone.
+
+    It holds predictions and pictures of cases. Exit status 1 where an approval keeps them within
+    an institution that --to does not name.
+    """
     from limen.evidence.bundle import export_bundle
     from limen.evidence.ledger import Ledger
 
     state = _state_folder(folder)
+    sharing = _require_may_leave(folder, to or ())
     records = export_bundle(state, target)
     public = Ledger(state).public_key()
     if as_json:
-        json_out({"records": records, "key": str(public)})
+        json_out({"records": records, "key": str(public), "sharing": sharing})
         return
     typer.echo(f"Wrote {target}: {records} records and all that they name.")
+    for file, words in sharing.items():
+        typer.echo(f"Of sharing, {file} says: {words}")
     typer.echo("Tell whoever verifies it, by another way, the ledger's key:")
     typer.echo(f"  {public}")
+
+
+def _require_may_leave(folder: Path, sites: Collection[str]) -> dict[str, str]:
+    """What the approvals say of sharing; a copy of a bundle has none beside it."""
+    from limen.pipeline import load
+    from limen.pipeline.reach import require_may_leave, sharing_in_words
+
+    if not (folder / "limen.yaml").is_file():
+        return {}
+    product = load(folder)
+    require_may_leave(product, sites)
+    return sharing_in_words(product)
 
 
 @keys.command("new")

@@ -62,6 +62,9 @@ _EU = "MDCG 2020-1, 4.2 to 4.4"
 _EU_SINCE = date(2020, 3, 1)
 _KR_SINCE = date(2026, 1, 24)
 
+TARGET_POPULATION = f"clinical performance takes data of the target population ({_EU})"
+"""Why data on other patients than the product is for goes no further than publication."""
+
 RULES: tuple[ApprovalRule, ...] = (
     # --- made: no person is behind the data ---
     ApprovalRule("phantom", "fda", "verification, bias and precision of measurements",

@@ -91,15 +91,21 @@ class Approval(BaseModel):
     sites: list[str] = Field(
         default_factory=list, description="Which sites it covers; none stated: any."
     )
+    age_years: tuple[float, float] | None = Field(
+        default=None,
+        description="Youngest and oldest age it covers, in whole years; none stated: any.",
+    )
     populations: list[str] = Field(
-        default_factory=list, description="Which patients it covers, in words."
+        default_factory=list, description="Which patients it covers, in words; nothing reads them."
     )
     legal_basis: list[str] = Field(
         default_factory=list,
         description="The law behind the consent or its waiver, e.g. 21 CFR 50.22.",
     )
     sharing: str | None = Field(
-        default=None, description="To whom and where the data may go, in words."
+        default=None,
+        description="To whom and where the data may go, in words, which `limen bundle` repeats; "
+        "the term IS with `sites` is what it holds to.",
     )
     licence: str | None = Field(default=None, description="Of public data, e.g. CC-BY-4.0.")
     commercial: bool | None = Field(
@@ -144,8 +150,14 @@ class Approval(BaseModel):
             raise ValueError("public data states its licence")
         if self.issued and self.expires and self.expires < self.issued:
             raise ValueError("expires lies before issued")
+        if self.age_years is not None and not 0 <= self.age_years[0] <= self.age_years[1]:
+            raise ValueError("age_years states the youngest age first, and none below 0")
         if self.kind in MADE:
             return self
+        if "IS" in self.purposes and not self.sites:
+            raise ValueError(
+                "the term IS (use within an approved institution) and the sites are stated together"
+            )
         if ("DS" in self.purposes) != bool(self.diseases):
             raise ValueError("the term DS and the diseases it is limited to are stated together")
         forbids = commercial_refusal(self.purposes)

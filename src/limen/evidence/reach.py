@@ -32,6 +32,7 @@ Rule = Literal[
     "consent withdrawn",
     "purpose not permitted",
     "site not covered",
+    "patient not covered",
     "approval expired",
     "approval not in force yet",
     "purpose not stated",
@@ -39,6 +40,7 @@ Rule = Literal[
     "non-commercial",
     "commercial use not stated",
     "legal basis not shown",
+    "intended population not covered",
     "kind of approval",
 ]
 CEILINGS: dict[Rule, Stage] = {
@@ -46,6 +48,7 @@ CEILINGS: dict[Rule, Stage] = {
     "consent withdrawn": "none",
     "purpose not permitted": "none",
     "site not covered": "none",
+    "patient not covered": "none",
     # what was found stays found, and goes no further
     "approval expired": "feasibility",
     "approval not in force yet": "feasibility",
@@ -55,6 +58,7 @@ CEILINGS: dict[Rule, Stage] = {
     "non-commercial": "publication",
     "commercial use not stated": "publication",
     "legal basis not shown": "publication",
+    "intended population not covered": "publication",
 }
 """How far each fault lets its sources, and all derived from them, go."""
 NEEDS_PERMISSION = ("case", "weights", "synthetic")

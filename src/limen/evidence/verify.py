@@ -155,6 +155,12 @@ def _check_format(folder: Path, result: Verification) -> None:
         return
     if found == b"1\n":
         result.add("format", "no ledger was begun over this log: any `limen run` begins it")
+    elif found.strip().isdigit() and int(found) > FORMAT:
+        result.add(
+            "format",
+            f"written by a newer Limen (format {int(found)}; this one reads {FORMAT}): verify it "
+            "with that one",
+        )
     elif found != f"{FORMAT}\n".encode():
         result.add("format", f"not the version this Limen writes: {found[:20]!r}")
 

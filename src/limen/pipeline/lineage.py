@@ -268,12 +268,14 @@ class _Builder:
                 found.held[case] = [permission.name]
             found.withdrawn.update(dataset.approval.withdrawn)
             found.faults += _sites_not_covered(dataset, permission)
+            found.faults += _ages_not_covered(dataset, permission)
         for made in self._product.declaration.lineage:
             if made.approval is not None:
                 approval, origin = load_made(self._product, made.approval)
                 permission = _permission(self._product, approval, origin, made.approval, known)
                 for node in self._named(made.name):
                     found.held[node] = [*found.held.get(node, []), permission.name]
+        found.faults += _intended_ages_not_covered(self._product, self._cases)
         found.permissions = list(known.values())
         return found
 
@@ -312,6 +314,56 @@ def _sites_not_covered(dataset: LoadedSet, permission: Permission) -> list[Fault
               tuple(nodes))
         for site, nodes in outside.items()
     ]  # fmt: skip
+
+
+def _ages_not_covered(dataset: LoadedSet, permission: Permission) -> list[Fault]:
+    """Cases whose patient's age is known and not among those that the approval covers."""
+    if dataset.approval.age_years is None:
+        return []
+    low, high = dataset.approval.age_years
+    nodes = []
+    for case in dataset.cases:
+        age = case.attributes.get("age_years")
+        # whole years, so that 64.9 is 64; and 90 stands for 90 and older
+        if isinstance(age, int | float) and not (low <= age < high + 1 or age >= 90 <= high):
+            nodes.append(f"case {dataset.name}/{case.id}")
+    why = f"it covers patients of {_span(low, high)}, and these are not of that age"
+    return [Fault("patient not covered", permission.name, why, tuple(nodes))] if nodes else []
+
+
+def _intended_ages_not_covered(product: Product, cases: dict[str, list[str]]) -> list[Fault]:
+    """Where the approvals of all validation data together leave out ages that the product is for.
+
+    Nothing is found where one of them states no ages: it may cover all.
+    """
+    from limen.data.approval_rules import TARGET_POPULATION
+    from limen.data.approvals import MADE
+
+    sets = [
+        s for s in product.sets.values()
+        if s.is_validation and s.left_out is None and s.approval.kind not in MADE
+    ]  # fmt: skip
+    stated = [s.approval.age_years for s in sets if s.approval.age_years is not None]
+    low, high = product.declaration.product.intended_use.population.age_years
+    if not sets or len(stated) < len(sets):
+        return []
+    covered_to = low
+    for youngest, oldest in sorted(stated):
+        if youngest <= covered_to:
+            covered_to = max(covered_to, oldest + 1)  # whole years: 40 lasts until 41
+    if covered_to > high:
+        return []
+    ages = "; ".join(_span(y, o) for y, o in sorted(set(stated)))
+    nodes = tuple(case for s in sets for case in cases[s.name])
+    why = (
+        f"the approvals of the validation data cover {ages}, and the product is for "
+        f"{_span(low, high)}: {TARGET_POPULATION}"
+    )
+    return [Fault("intended population not covered", "", why, nodes)] if nodes else []
+
+
+def _span(low: float, high: float) -> str:
+    return f"{low:g} to {high:g} years"
 
 
 def _entry(entry: Any) -> tuple[str, str, list[str]]:

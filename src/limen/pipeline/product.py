@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -161,8 +162,7 @@ class Product:
         A file that cannot be read counts by its reason, so that the case's own work meets and
         tells it, the other cases go on, and a mended file makes the case stale.
         """
-        found = [self._file_digest(f) for f in source.files]
-        return found[0] if len(found) == 1 else digest_bytes("\n".join(sorted(found)).encode())
+        return digest_of_source(source, self._file_digest)
 
     def _file_digest(self, path: Path) -> str:
         try:
@@ -178,6 +178,12 @@ class Product:
         if isinstance(value, list):
             return digest_json([v.model_dump(mode="json") for v in value])
         return digest_json(value.model_dump(mode="json"))
+
+
+def digest_of_source(source: Source, digest: Callable[[Path], str]) -> str:
+    """Digest of an image or reference, given that of a file."""
+    found = [digest(f) for f in source.files]
+    return found[0] if len(found) == 1 else digest_bytes("\n".join(sorted(found)).encode())
 
 
 def load(folder: str | Path = ".") -> Product:

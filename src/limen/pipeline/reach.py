@@ -7,17 +7,17 @@ their lineage stands against it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from limen.data.approvals import today
 from limen.errors import LimenError
 from limen.evidence.duo import Purpose, conditions
 from limen.evidence.reach import STAGES, Because, Limit, Permission, Reach, Stage, Use, limits_of
 from limen.evidence.reach import reach as reach_through
 from limen.pipeline.lineage import RESULTS, ProductLineage, product_lineage
+from limen.pipeline.standing import day_of
 
 if TYPE_CHECKING:
     from limen.pipeline.product import LoadedSet, Product
@@ -34,6 +34,12 @@ _USES: dict[Stage, tuple[Purpose, bool]] = {
 
 class NoSuchSource(LimenError):
     """No patient, case or approval of this name stands behind the product."""
+
+
+class MayNotLeave(LimenError):
+    """The terms under which data is used do not let it go where it is to go."""
+
+    exit_code = 1
 
 
 @dataclass(frozen=True)
@@ -104,7 +110,7 @@ def how_far(
     ----------
     product : Product
     day : date, optional
-        Default today, in the calendar of this machine.
+        Default today in the calendar of this machine, or the day of the newest record if later.
     sites : iterable of str
         Where the results are to be used.
     node : str
@@ -113,12 +119,12 @@ def how_far(
     """
     known = known or product_lineage(product)
     disease = product.declaration.product.intended_use.disease
-    wanted = frozenset(sites)
+    wanted, day = frozenset(sites), day or day_of(product)
     reached: Stage = "none"
     found: dict[tuple[Purpose, bool], Reach] = {}
     for stage, (purpose, commercial) in _USES.items():
         if (purpose, commercial) not in found:
-            use = Use(day or today(), purpose, disease, wanted, commercial)
+            use = Use(day, purpose, disease, wanted, commercial)
             found[purpose, commercial] = _reach(known, use)
         answer = found[purpose, commercial]
         if STAGES.index(answer.stage(node)) < STAGES.index(stage):
@@ -145,8 +151,9 @@ def set_reach(product: Product, dataset: LoadedSet, day: date | None = None) -> 
     permission = permission_of(approval, dataset.origin, name, product.declaration.regimes)
     disease = product.declaration.product.intended_use.disease
     reached: Stage = "none"
+    day = day or day_of(product)
     for stage, (purpose, commercial) in _USES.items():
-        use = Use(day or today(), purpose, disease, frozenset(), commercial)
+        use = Use(day, purpose, disease, frozenset(), commercial)
         ceilings = [STAGES.index(ceiling) for _, ceiling, _ in limits_of(permission, use)]
         if ceilings and min(ceilings) < STAGES.index(stage):
             break
@@ -162,7 +169,7 @@ def limits_today(product: Product) -> list[list[str]]:
     from limen.data.permissions import permission_of
     from limen.pipeline.lineage import load_made
 
-    regimes, this_day = product.declaration.regimes, today()
+    regimes, this_day = product.declaration.regimes, day_of(product)
     disease = product.declaration.product.intended_use.disease
     given = [(s.approval, s.origin, s.declared.approval) for s in product.sets.values()]
     given += [
@@ -182,6 +189,45 @@ def limits_today(product: Product) -> list[list[str]]:
         ]
         found += [[name, p] for p, day in approval.withdrawn.items() if day <= this_day]
     return found
+
+
+def require_may_leave(product: Product, sites: Collection[str] = ()) -> None:
+    """Refuse to hand out what the ledger holds of cases whose data stays within an institution.
+
+    That is the term IS of the Data Use Ontology (DUO:0000028); the approval's ``sites`` say which
+    institutions. A ledger holds predictions and pictures of cases.
+
+    Parameters
+    ----------
+    product : Product
+    sites : collection of str
+        Where it is to go; none named: anywhere.
+
+    Raises
+    ------
+    MayNotLeave
+    """
+    for permission in product_lineage(product).permissions:
+        within = permission.sites or frozenset()
+        if "IS" not in (permission.purposes or ()) or (sites and within.issuperset(sites)):
+            continue
+        raise MayNotLeave(
+            "an approval keeps its data within an institution, and the ledger holds predictions "
+            "and pictures of its cases (IS, DUO:0000028)",
+            where=permission.name,
+            found=f"for use at {', '.join(sorted(within)) or 'no stated site'}; to go to "
+            + (", ".join(sorted(sites)) or "nobody named"),
+            mend="name one of those sites with --to, or ask the board for an amendment",
+        )
+
+
+def sharing_in_words(product: Product) -> dict[str, str]:
+    """What the approvals state on sharing, by their files: words that only a person can keep to."""
+    return {
+        s.declared.approval: s.approval.sharing
+        for s in product.sets.values()
+        if s.approval.sharing is not None
+    }
 
 
 def affected_by_patient(product: Product, patient: str) -> list[Affected]:

@@ -3,8 +3,10 @@
 Beside each report its content is kept: everything it was rendered from that is not itself computed
 from measurements. Recomputing starts from the measurements of each case, which are evidence of
 their own: every verdict, every figure of the summary and its interval, and then the whole page are
-computed anew and compared. Taken as recorded are what needs the images (measurements, pictures) and
-what the ledger and the calendar said then (reach, uses of the set).
+computed anew and compared. Where the folder of the data is there it starts a step earlier: each
+measurement is made again from the prediction that the ledger keeps and from image and reference
+(`pipeline.remeasure`). Taken as recorded are predictions and pictures, and what the ledger and the
+calendar said then (reach, uses of the set).
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from limen.errors import LimenError
 from limen.evidence import Record
 from limen.evidence.ledger import read_lines
 from limen.evidence.store import get_object
+from limen.pipeline.remeasure import NoData, files_of, remeasured
 from limen.pipeline.sums import judged_rows, summary_json, verdicts_json
 
 if TYPE_CHECKING:
@@ -41,6 +44,9 @@ class Recomputed:
     ----------
     reports, numbers : int
         How many reports, and how many of their numbers were computed again.
+    measurements : int or None
+        How many measurements were made again; None where the data was not there, and recomputing
+        started from the measurements as they are recorded.
     differ : list of str
         Where another value came out.
     notes : list of str
@@ -48,6 +54,7 @@ class Recomputed:
 
     reports: int = 0
     numbers: int = 0
+    measurements: int | None = None
     differ: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -113,7 +120,7 @@ def keep_content(product: Product, given: ReportInput, report: str) -> None:
     )
 
 
-def recompute(folder: Path) -> Recomputed:
+def recompute(folder: Path, data: Path | None = None) -> Recomputed:
     """Recompute the newest report of each product in a store or bundle.
 
     Parameters
@@ -121,16 +128,26 @@ def recompute(folder: Path) -> Recomputed:
     folder : Path
         ``.limen/`` of a product, or an opened bundle. That it is whole and signed is
         :func:`limen.evidence.verify.verify`'s to say.
+    data : Path, optional
+        The product's folder with its images and references, to make the measurements again from.
+
+    Raises
+    ------
+    NoData
+        If that folder holds none of the product's validation data.
     """
     from limen.pipeline.graph import METHODS
 
     found = Recomputed()
     newest: dict[str, Record] = {}
+    measured: list[Record] = []
     for line in read_lines(folder / "records.jsonl"):
         record = Record.from_dict(json.loads(line))
-        if record.kind in (KIND, "report"):
-            newest[record.kind + record.subject] = record
-    contents = [r for r in newest.values() if r.kind == KIND]
+        if record.kind == KIND:
+            newest[record.subject] = record
+        elif data is not None and record.kind in ("measurement", "prediction"):
+            measured.append(record)
+    contents = list(newest.values())
     if not contents:
         found.notes.append("there is no report whose content was kept: `limen report` makes one")
     for record in contents:
@@ -143,13 +160,39 @@ def recompute(folder: Path) -> Recomputed:
                     f"{record.subject}: made with other methods of {', '.join(other)} than this "
                     "Limen has; another value need not be a false one"
                 )
+            if data is not None:
+                _remeasure(folder / "objects", content, measured, data, found)
             _recompute(folder / "objects", record, content, found)
+        except NoData:
+            raise
         except (LimenError, KeyError, TypeError, ValueError, AttributeError) as error:
             # what cannot be computed again does not agree; a foreign error's text is not shown
             what = error.what if isinstance(error, LimenError) else type(error).__name__
             found.differ.append(f"{record.subject}: it cannot be recomputed: {what}")
         found.reports += 1
     return found
+
+
+def _remeasure(
+    objects: Path, content: dict[str, Any], records: list[Record], data: Path, found: Recomputed
+) -> None:
+    from limen.product import Declaration
+
+    declaration = Declaration.model_validate(content["declaration"])
+    files = files_of(declaration, data)
+    found.measurements = found.measurements or 0
+    for kept in content["datasets"]:
+        then = {f"{kept['name']}/{c['case']}": c["measurement"] for c in kept["cases"]}
+        again = remeasured(declaration, kept["cases"], kept["name"], records, objects, files)
+        for subject, made in again:
+            if isinstance(made, str):
+                found.differ.append(f"measurement {subject}: {made}")
+                continue
+            found.measurements += 1
+            recorded = json.loads(get_object(objects, then[subject]))
+            found.differ += [
+                f"measurement {subject}{where}" for where in _differences(recorded, _as_kept(made))
+            ]
 
 
 def _recompute(objects: Path, record: Record, content: dict[str, Any], found: Recomputed) -> None:

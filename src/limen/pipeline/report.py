@@ -237,6 +237,7 @@ def _stale(product: Product, dataset: LoadedSet) -> NotMadeYet:
 def _missing(product: Product) -> list[Any]:
     """What stands between these results and trust, and who or what supplies it."""
     from limen.data import approval_problem
+    from limen.pipeline.standing import day_of
     from limen.reports import MissingEvidence
 
     found = []
@@ -255,7 +256,7 @@ def _missing(product: Product) -> list[Any]:
                     f"the data's owner, in {dataset.declared.approval}",
                 )
             )
-        not_in_force = approval_problem(dataset.approval)
+        not_in_force = approval_problem(dataset.approval, day_of(product))
         if not_in_force is not None and dataset.left_out is None:
             found.append(
                 MissingEvidence(

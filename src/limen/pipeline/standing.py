@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from limen.errors import LimenError
@@ -41,21 +42,33 @@ def approvals_not_in_force(product: Product) -> dict[str, dict[str, str | None]]
     """
     from limen.data import approval_problem
 
-    found = {}
+    found, day = {}, day_of(product)
     for dataset in product.sets.values():
         if dataset.left_out is not None:
             continue
-        problem = approval_problem(dataset.approval) or _withdrawn(dataset)
+        problem = approval_problem(dataset.approval, day) or _withdrawn(dataset, day)
         if problem is not None:
             found[dataset.name] = problem.as_dict()
     return found
 
 
-def _withdrawn(dataset: LoadedSet) -> LimenError | None:
-    """Cases that are still here although their patient withdrew."""
+def day_of(product: Product) -> date:
+    """The day by which approvals begin and end: today, or that of the newest record if it is later.
+
+    A clock that was set back does not bring back an approval that had expired.
+    """
     from limen.data.approvals import today
 
+    newest = max((r.made_utc for r in product.store.records()), default="")
     this_day = today()
+    try:
+        return max(this_day, datetime.fromisoformat(newest).astimezone().date())
+    except ValueError:  # no record, or none with a date
+        return this_day
+
+
+def _withdrawn(dataset: LoadedSet, this_day: date) -> LimenError | None:
+    """Cases that are still here although their patient withdrew."""
     gone = {p for p, day in dataset.approval.withdrawn.items() if day <= this_day}
     cases = [c.id for c in dataset.cases if c.patient in gone]
     if not cases:
