@@ -279,3 +279,11 @@ def test_values_that_nobody_has_identify_nobody(tmp_path: Path):
     left = {"PatientBirthDate": "19000101", "StudyTime": "000000.00", "AccessionNumber": "ANON",
             "InstitutionName": "ANONYMIZED", "OperatorsName": "anonymous"}  # fmt: skip
     assert check_deidentified([cleaned(real("CT_small.dcm"), tmp_path, **left)]).clean
+
+
+def test_colour_is_looked_at_too_and_a_sequence_counts_its_file_once():
+    """Ultrasound in colour from a scanner; a DICOMDIR whose records name the same thing again."""
+    found = check_deidentified([Path(get_testdata_file("examples_ybr_color.dcm"))])
+    assert found.not_looked_at == []
+    found = check_deidentified([Path(get_testdata_file("DICOMDIR"))])
+    assert {f.files for f in found.findings} == {1}

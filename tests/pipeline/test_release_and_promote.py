@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import shutil
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pipeline_builders import build_product, write_case, write_threshold_model
 
 import limen
@@ -134,6 +137,32 @@ def test_a_release_whose_record_a_full_disk_left_unsigned_is_still_frozen(
     release, is_new = freeze(limen.load(folder))
     assert is_new and load_release(release.folder).digest == release.digest
     assert verify(folder / ".limen").clean
+
+
+def test_a_stranger_follows_the_proof_with_code_of_his_own(folder: Path):
+    """RFC 6962, 2.1.1, read backwards; C2SP signed notes by their text; nothing of Limen."""
+
+    def root(leaf: bytes, index: int, size: int, path: list[bytes]) -> bytes:
+        if size == 1:
+            assert not path
+            return leaf
+        k = 1 << ((size - 1).bit_length() - 1)
+        left = root(leaf, index, k, path[:-1]) if index < k else path[-1]
+        right = path[-1] if index < k else root(leaf, index - k, size - k, path[:-1])
+        return hashlib.sha256(b"\1" + left + right).digest()
+
+    release, _ = freeze(limen.load(folder))
+    held = json.loads((release.folder / "ledger.json").read_text())
+    text, _, signature = held["checkpoint"].partition("\n\n")
+    key = base64.b64decode(held["key"].split("+", 2)[2])[1:]
+    raw = base64.b64decode(signature.split(" ")[2])[4:]
+    Ed25519PublicKey.from_public_bytes(key).verify(raw, text.encode() + b"\n")
+    _, size, signed = text.split("\n")
+    leaf = hashlib.sha256(b"\0" + held["record"].encode()).digest()
+    path = [base64.b64decode(p) for p in held["proof"]]
+    assert root(leaf, held["index"], int(size), path) == base64.b64decode(signed)
+    manifest = (release.folder / "release.json").read_bytes()
+    assert json.loads(held["record"])["result"] == hashlib.sha256(manifest).hexdigest()
 
 
 def test_another_ledger_does_not_vouch_for_it(folder: Path, tmp_path: Path):

@@ -21,7 +21,7 @@ from pydicom.dataset import Dataset
 
 from limen.data.burned_in import TEXT_MODALITIES, lines_of_text
 from limen.data.dicom_file import decode_pixels, has_dicom_content, items, open_dicom, quiet, text
-from limen.data.errors import DataError
+from limen.data.errors import DataError, UnreadableFile
 from limen.data.faces import face_stands_out, is_head
 from limen.data.identity import looks_like_code, names_a_patient, safe_name
 
@@ -142,7 +142,8 @@ def check_deidentified(paths: Iterable[Path]) -> Deidentified:
         except DataError as error:
             result.not_read.append(f"{shown}: {error.what}")
             continue
-        for key in (*_header(header), *_pixels(header, path, shown, result)):
+        # alike findings of one file (items of a sequence) are one
+        for key in dict.fromkeys((*_header(header), *_pixels(header, path, shown, result))):
             found.setdefault(key, []).append(shown)
         if is_head(header):
             heads.setdefault(text(header, "SeriesInstanceUID"), []).append(path)
@@ -250,7 +251,7 @@ def _what(element: Any) -> str:
         return kinds[element.VR]
     if element.VR in ("OB", "OW", "OF", "OD", "UN"):
         return "binary data"
-    return f"a value of {len(str(element.value))} characters"
+    return "a value"
 
 
 def _by_group(group: int, element: int) -> str | None:
@@ -269,12 +270,26 @@ def _pixels(header: Dataset, path: Path, shown: str, result: Deidentified) -> It
         return
     try:
         whole = open_dicom(path, shown, which="the file")
-        lines = lines_of_text(decode_pixels(whole, shown, which="the file"))
+        lines = lines_of_text(_stored_pixels(whole, shown))
     except DataError as error:
         result.not_looked_at.append(f"text in {shown}: {error.what}")
         return
     if lines:
         yield "look", "burned-in text", "pixels", "what looks like lines of text is in the pixels"
+
+
+def _stored_pixels(whole: Dataset, shown: str) -> Any:
+    """The pixels as stored; of colour too, which ultrasound and secondary captures often are."""
+    if whole.get("SamplesPerPixel", 1) != 3:
+        return decode_pixels(whole, shown, which="the file")
+    from pydicom.pixels import pixel_array
+
+    try:
+        return pixel_array(whole)
+    except Exception as error:  # each decoder has errors of its own; their texts are not shown
+        raise UnreadableFile(
+            f"its colour pixels cannot be decoded ({type(error).__name__})", where=shown
+        ) from None
 
 
 def _face(series: Sequence[Path], result: Deidentified) -> Iterator[Key]:
