@@ -197,4 +197,6 @@ def _lacking(
 
 
 def _told(found: Detectability) -> str:
-    return f"d' is {found.d_prime:.2g}, known to {100 * found.relative_error:.0f} %"
+    d_prime = found.d_prime
+    value = f"{d_prime:.0f}" if d_prime >= 10 else f"{d_prime:.2g}"
+    return f"d' is {value}, known to {100 * found.relative_error:.0f} %"
