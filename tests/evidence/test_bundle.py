@@ -127,6 +127,24 @@ def test_a_changed_bit_of_a_bundle_is_found(
         path.write_bytes(data)
 
 
+def test_a_changed_bit_of_a_zip_is_told_and_never_a_traceback(
+    product: tuple[Path, dict[str, bytes], str], tmp_path: Path
+) -> None:
+    export_bundle(product[0], tmp_path / "a.zip")
+    data, rng = (tmp_path / "a.zip").read_bytes(), random.Random(5)
+    refused = 0
+    for _ in range(150):
+        changed = bytearray(data)
+        changed[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+        (tmp_path / "b.zip").write_bytes(changed)
+        try:
+            with opened(tmp_path / "b.zip"):
+                pass
+        except NotExportable:
+            refused += 1
+    assert refused > 100
+
+
 def test_an_altered_ledger_is_not_exported(
     product: tuple[Path, dict[str, bytes], str], tmp_path: Path
 ) -> None:

@@ -282,7 +282,7 @@ def _stored_pixels(whole: Dataset, shown: str) -> Any:
     """The pixels as stored; of colour too, which ultrasound and secondary captures often are."""
     if whole.get("SamplesPerPixel", 1) != 3:
         return decode_pixels(whole, shown, which="the file")
-    from pydicom.pixels import pixel_array
+    from pydicom.pixels.utils import pixel_array
 
     try:
         return pixel_array(whole)

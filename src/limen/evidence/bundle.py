@@ -12,6 +12,7 @@ import json
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -106,7 +107,10 @@ def opened(bundle: Path) -> Iterator[Path]:
                     if Path(entry).is_absolute() or ".." in parts:
                         raise zipfile.BadZipFile
                 archive.extractall(name)
-        except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError):
+        except (
+            zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError, zlib.error,
+            RuntimeError,  # a flipped bit says that an entry is encrypted
+        ):  # fmt: skip
             raise NotExportable(
                 "the file is no bundle, or was damaged",
                 where=bundle.name,
