@@ -397,7 +397,9 @@ def test_every_example_is_declared_and_its_model_small(name: str) -> None:
     record = json.loads(model.with_suffix(".training.json").read_text())
     assert record["model"]["digest"] == hashlib.sha256(model.read_bytes()).hexdigest()
     cohort = examples.cohort_of(name)
-    assert record["cases"]["train_patients"] + record["cases"]["tune_patients"] == cohort.trained_on
+    assert (
+        record["cases"]["train_patients"] + record["cases"]["tune_patients"] == cohort.development
+    )
     seen = record["input"]["spacing_mm"]
     assert seen == list(declared.model.input.spacing_mm)
 

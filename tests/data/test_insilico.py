@@ -162,7 +162,7 @@ def test_more_photons_make_less_noise():
 
 # --- cohort -----------------------------------------------------------------------------------
 
-SMALL = replace(CHESTS, seed=SEED, development=2, validation=1, trained_on=2)
+SMALL = replace(CHESTS, seed=SEED, development=2, validation=1, validation_from=2)
 
 
 @pytest.fixture(scope="module")

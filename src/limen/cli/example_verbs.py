@@ -162,7 +162,7 @@ def _simulate(
     cohort = cohort_of(example)
     if patients is not None:
         validation = max(1, round(0.3 * patients))
-        development = min(patients - validation, cohort.trained_on)
+        development = min(patients - validation, cohort.development)
         validation = patients - development
         cohort = replace(cohort, development=development, validation=validation)
     if cohort_ready(folder, cohort):

@@ -145,7 +145,7 @@ BRAINS = Cohort(
     seed=20260711,
     development=60,
     validation=60,
-    trained_on=60,
+    validation_from=60,
 )
 """The cohort of the example mr-brain-lesion; about 1 s of one core and 0.9 MB a patient."""
 

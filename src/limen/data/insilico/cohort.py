@@ -31,8 +31,9 @@ class Simulated(Protocol):
 class Cohort:
     """Which simulated patients.
 
-    Development has the numbers 0 to ``development - 1``. Validation begins at ``trained_on``, which
-    a smaller cohort keeps: else its validation would hold patients that made the example's model.
+    Development has the numbers 0 to ``development - 1``. Validation begins at
+    ``validation_from``, which a smaller cohort keeps: else its validation would hold patients that
+    made the example's model.
 
     Attributes
     ----------
@@ -42,8 +43,8 @@ class Cohort:
         Seed and number to a patient, the same at every call; a function of a module, because
         worker processes import it.
     seed, development, validation : int
-    trained_on : int
-        Development patients of the cohort that the example's model was trained on.
+    validation_from : int
+        Above every patient that the example's model was trained on, or was looked at with.
     """
 
     method: str
@@ -51,16 +52,16 @@ class Cohort:
     seed: int
     development: int
     validation: int
-    trained_on: int
+    validation_from: int
 
     def __post_init__(self) -> None:
-        if self.development > self.trained_on:
+        if self.development > self.validation_from:
             raise ValueError("development patients would be validation patients as well")
 
     def numbers(self, use: str) -> range:
         if use == "development":
             return range(self.development)
-        return range(self.trained_on, self.trained_on + self.validation)
+        return range(self.validation_from, self.validation_from + self.validation)
 
 
 def cohort_ready(folder: Path, cohort: Cohort) -> bool:
@@ -123,7 +124,8 @@ def _simulate(
 
     from loky import ProcessPoolExecutor
 
-    pool = ProcessPoolExecutor(max_workers=workers or os.cpu_count() or 1)
+    one = {n: "1" for n in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}  # as in _write_patient
+    pool = ProcessPoolExecutor(max_workers=workers or os.cpu_count() or 1, env=one)
     try:
         futures = [pool.submit(_write_patient, folder, use, cohort, n, keep) for use, n in jobs]
         for future in as_completed(futures):
@@ -160,5 +162,5 @@ def _write_patient(
 
 
 def _stamp(cohort: Cohort) -> dict[str, Any]:
-    counts = ("seed", "development", "validation", "trained_on")
+    counts = ("seed", "development", "validation", "validation_from")
     return {"method": cohort.method, **{name: getattr(cohort, name) for name in counts}}

@@ -109,7 +109,7 @@ CHESTS = Cohort(
     seed=20260701,
     development=140,
     validation=60,
-    trained_on=140,
+    validation_from=140,
 )
 """The cohort of the example ct-lung-nodule; about 1 s of one core and 1.2 MB a patient."""
 
