@@ -124,7 +124,7 @@ def _simulate(
 
     from loky import ProcessPoolExecutor
 
-    one = {n: "1" for n in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}  # as in _write_patient
+    one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")  # as in _write_patient
     pool = ProcessPoolExecutor(max_workers=workers or os.cpu_count() or 1, env=one)
     try:
         futures = [pool.submit(_write_patient, folder, use, cohort, n, keep) for use, n in jobs]
