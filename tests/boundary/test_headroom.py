@@ -83,6 +83,12 @@ def test_tells_the_gain_that_could_be_seen_and_what_is_missing() -> None:
         headroom([True], readers_fail=20)
 
 
+def test_a_model_that_fails_everywhere_has_a_headroom_too() -> None:
+    assert headroom([True] * 60, None).smallest_gain_seen == pytest.approx(0.129, abs=1e-3)
+    few = headroom([True] * 3, None).smallest_gain_seen
+    assert few is None or few > 0.3
+
+
 def test_two_sizes_tell_their_step_and_ask_for_a_third() -> None:
     failed = [True] * 80 + [False] * 320
     found = headroom(failed, curve([0.35, 0.2], [50, 100]))

@@ -62,7 +62,8 @@ def test_both_sign_a_result_and_a_stranger_verifies_the_bundle(top: Path) -> Non
     ]  # fmt: skip
     assert say("verify", top / "b.zip", "--quality", top / "c.pub")[0] == 1
     code, told = say("verify", *given, "--checkpoint", folder / ".limen/ledger/checkpoint")
-    assert (code, "Nothing was altered." in told) == (0, True)
+    assert (code, "Nothing was altered." in told, "lies beside" in told) == (0, True, False)
+    assert "lies beside the evidence" in say("verify", top / "b.zip")[1]
 
 
 def test_where_recomputing_starts_is_said(top: Path) -> None:

@@ -263,7 +263,8 @@ def _smallest_gain(rate: float, patients: int) -> float | None:
 
     if rate <= 0:
         return None
-    return plan_gain_in_rate(1 - rate, rate, patients).smallest_gain
+    # any gain will do: the smallest one does not depend on which is asked about
+    return plan_gain_in_rate(1 - rate, rate / 2, patients).smallest_gain
 
 
 def _advice(

@@ -109,6 +109,11 @@ def verify(
         json_out(told if again is None else {**told, "recomputed": again.as_dict()})
     else:
         _verification_out(found)
+        if found.clean and trusted is None:
+            typer.echo(
+                "Checked with the public key that lies beside the evidence; `--key` checks with "
+                "one that you have from elsewhere."
+            )
         if again is not None:
             _recomputed_out(again)
     if not found.clean or (again is not None and not again.agrees):
