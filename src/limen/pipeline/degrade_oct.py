@@ -68,11 +68,7 @@ def degrade_fringes(
         "oct.k_clock": oct.KClockError,
     }
     scans = to_scans(image.values)
-    acquisition = acquisition_of(image, attributes, case)
-    electrons = oct.electrons_of_floor(acquisition, oct.noise_floor_db(scans))
-    acquisition = acquisition.replaced(
-        detector=replace(acquisition.detector, reference_electrons=electrons)
-    )
+    acquisition = lit_acquisition_of(image, attributes, case)
     steps: list[Step] = []
     for axis in (a for a in ORDER if a in condition):
         operator = through[axis](acquisition)
@@ -146,4 +142,15 @@ def acquisition_of(image: Volume, attributes: Mapping[str, Any], case: str) -> A
         sampling,
         Source(centre, width),
         optics=Optics(scan_step_um=1000 * across_mm, refractive_index=index),
+    )
+
+
+def lit_acquisition_of(image: Volume, attributes: Mapping[str, Any], case: str) -> Any:
+    """The same with the light that there was, read off the image's noise floor."""
+    from limen.physics.oct import electrons_of_floor, noise_floor_db
+
+    acquisition = acquisition_of(image, attributes, case)
+    electrons = electrons_of_floor(acquisition, noise_floor_db(to_scans(image.values)))
+    return acquisition.replaced(
+        detector=replace(acquisition.detector, reference_electrons=electrons)
     )

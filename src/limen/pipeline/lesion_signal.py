@@ -224,23 +224,16 @@ def _oct(
     of the signal in MR are, and not to a model, which is why d' is a limit. Frames that were
     averaged (``frames``, to be stated) each have their own noise, so their d'^2 add.
     """
-    from dataclasses import replace
-
     import numpy as np
     from scipy.stats import gamma
 
-    from limen.physics.oct import electrons_of_floor, ideal_observer_snr, noise_floor_db
-    from limen.pipeline.degrade_oct import acquisition_of, to_scans
+    from limen.physics.oct import ideal_observer_snr
+    from limen.pipeline.degrade_oct import lit_acquisition_of
 
     frames = _number(case, "frames")
     if frames is None:
         raise _Unknown("it is not stated how many frames were averaged (frames)")
-    acquisition = acquisition_of(image, case.attributes, case.id)
-    floor_db = noise_floor_db(to_scans(image.values))
-    electrons = electrons_of_floor(acquisition, floor_db)
-    acquisition = acquisition.replaced(
-        detector=replace(acquisition.detector, reference_electrons=electrons)
-    )
+    acquisition = lit_acquisition_of(image, case.attributes, case.id)
     power_of_unit = _power_of_unit_reflectivity(acquisition)
     # the median of averaged speckle lies under its mean
     under = float(gamma.median(frames) / frames)
