@@ -31,7 +31,7 @@ from limen.pipeline.graph import CaseGraph, Item, waiting
 from limen.pipeline.guard import calibrate_guard, latest_boundary, patients_asked, spent_on
 from limen.pipeline.registration import Made, keep_or_make, look_up_kept
 from limen.pipeline.stress import Trying, listing
-from limen.pipeline.trials import Subject, Trials, subjects_of
+from limen.pipeline.trials import Subject, Trials, failed_by_patient, subjects_of
 
 if TYPE_CHECKING:
     from limen.pipeline.product import Product
@@ -220,9 +220,7 @@ def _made(
     signal = raw_signal(product, subjects, lesions, workers)
     readings = judge_readings(product, ground.given, subjects, workers)
     curve = judge_curve(product, ground.given, subjects, workers)
-    by_patient: dict[str, bool] = {}
-    for item in cases:
-        by_patient[item.patient] = by_patient.get(item.patient, False) or item.failed
+    by_patient = failed_by_patient((item.patient, item.failed) for item in cases)
     limit = explain_limit(
         Findings(
             patients=len(by_patient),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from limen.boundary.explain_modes import Item
 from limen.evidence import digest_json
 from limen.pipeline.explain_lesions import case_facts
-from limen.pipeline.trials import Subject, Trials, trial_origin
+from limen.pipeline.trials import Subject, Trials, failed_by_patient, trial_origin
 from limen.pipeline.where_sure import once
 
 if TYPE_CHECKING:
@@ -91,8 +91,6 @@ def failed_in_training(training: Training, trials: Trials) -> dict[str, bool]:
     found, _ = trials.run(
         {n: once({}) for n in training.asked}, training.asked, with_uncertainty=True
     )
-    failed: dict[str, bool] = {}
-    for name, trial in found.items():
-        patient = training.asked[name].case.patient
-        failed[patient] = failed.get(patient, False) or not trial.passed
-    return failed
+    return failed_by_patient(
+        (training.asked[name].case.patient, not trial.passed) for name, trial in found.items()
+    )

@@ -21,7 +21,7 @@ from limen.pipeline.evaluate import Progress, Silent
 from limen.pipeline.graph import CaseGraph, look_up
 from limen.pipeline.pool import each
 from limen.pipeline.registration import add_record, make_latest
-from limen.pipeline.trials import Subject, as_acquired, subjects_of
+from limen.pipeline.trials import Subject, as_acquired, failed_by_patient, subjects_of
 
 if TYPE_CHECKING:
     from limen.data import Case, Source
@@ -306,16 +306,13 @@ def judge_readings(
     by_reading = [
         _Pair(subjects[n].case, declaration, _predicted(product, n), reading[n]) for n in failing
     ]
-    failed: dict[str, bool] = {}
-    unmarked: dict[str, set[int]] = {}
-    for row, (passed, lost) in zip(rows, each(_judged, by_reference, workers), strict=True):
-        failed[row["patient"]] = failed.get(row["patient"], False) or not passed
-        unmarked[row["case"]] = lost
+    judged = list(zip(rows, each(_judged, by_reference, workers), strict=True))
+    failed = failed_by_patient((row["patient"], not passed) for row, (passed, _) in judged)
     agrees = (passed for passed, _ in each(_judged, by_reading, workers))
     return Readings(
         sum(failed.values()) / len(failed) if failed else None,
         dict(zip(failing, agrees, strict=True)),
-        unmarked,
+        {row["case"]: lost for row, (_, lost) in judged},
     )
 
 
@@ -330,16 +327,15 @@ def judge_curve(
     rows = [r for r in rows if times[r["case"]] == len(sizes)]
     if len(sizes) < 2 or not rows:
         return None
-    failed: dict[int, dict[str, bool]] = {n: {} for n in sizes}
+    failed: dict[int, dict[str, bool]] = {}
     for n in sizes:
         of_size = [r for r in rows if int(r["trained"]) == n]
         pairs = [
             _Pair(subjects[r["case"]].case, product.declaration, product.store.get(r["mask"]))
             for r in of_size
         ]
-        for row, (passed, _) in zip(of_size, each(_judged, pairs, workers), strict=True):
-            known = failed[n]
-            known[row["patient"]] = known.get(row["patient"], False) or not passed
+        judged = zip(of_size, each(_judged, pairs, workers), strict=True)
+        failed[n] = failed_by_patient((row["patient"], not passed) for row, (passed, _) in judged)
     patients = sorted(failed[sizes[0]])
     return LearningCurve(tuple(sizes), tuple(tuple(failed[n][p] for p in patients) for n in sizes))
 

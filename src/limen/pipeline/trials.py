@@ -7,7 +7,7 @@ twice and a run that was killed goes on where it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -237,6 +237,14 @@ class Trials:
             return Trial(dict(condition), False, (reason,), crashed=True)
         trial = _judged(self.product, condition, kept["measurement"])
         return replace(trial, uncertainty=kept.get("uncertainty_ml"))
+
+
+def failed_by_patient(cases: Iterable[tuple[str, bool]]) -> dict[str, bool]:
+    """By patient, of pairs of patient and whether a case of theirs fails: whether any does."""
+    failed: dict[str, bool] = {}
+    for patient, fails in cases:
+        failed[patient] = failed.get(patient, False) or fails
+    return failed
 
 
 def as_acquired(product: Product, subject: Subject) -> Trial:
