@@ -31,8 +31,9 @@ imports: $(VENV)/.dev ## rooms import only from rooms above them
 bench: $(VENV)/.train ## each claim of speed, beside its peer
 	$(BIN)/python benchmarks/run.py
 
-train: $(VENV)/.train ## train the example's model anew, by its recipe
-	$(BIN)/limen train demo/ct-lung-nodule
+train: $(VENV)/.train ## train the example's model anew, by its recipe: about an hour
+	$(BIN)/limen examples draw ct-lung-nodule demo/ct-lung-nodule
+	$(BIN)/limen train demo/ct-lung-nodule --force
 
 clean: ## remove the environment and the demo
 	rm -rf $(VENV) demo

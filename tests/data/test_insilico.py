@@ -214,10 +214,23 @@ def test_an_interrupted_cohort_goes_on_and_another_seed_begins_anew(cohort_folde
         assert [r["case"] for r in csv.DictReader(f)] == ["sim-0000", "sim-0001"]
 
 
+def test_a_larger_cohort_adds_to_a_smaller_one(cohort_folder: Path):
+    images = cohort_folder / "data" / "development" / "images"
+    before = {p.name: p.stat().st_mtime_ns for p in images.iterdir()}
+    larger = replace(SMALL, development=3, validation_from=3, validation=1)
+    write_cohort(cohort_folder, larger, workers=1)
+    assert cohort_ready(cohort_folder, larger) and not cohort_ready(cohort_folder, SMALL)
+    after = {p.name: p.stat().st_mtime_ns for p in images.iterdir()}
+    assert len(before) == 2 and len(after) == 3 and before.items() <= after.items()
+    with (cohort_folder / "data" / "validation" / "cases.csv").open() as f:
+        assert [r["case"] for r in csv.DictReader(f)] == ["sim-0003"]
+    write_cohort(cohort_folder, SMALL, workers=1)
+
+
 def test_a_smaller_cohort_is_judged_on_no_patient_that_trained_the_model():
     few = replace(CHESTS, development=7, validation=3)
     assert list(few.numbers("development")) == list(range(7))
     assert not set(few.numbers("validation")) & set(CHESTS.numbers("development"))
     assert set(few.numbers("validation")) <= set(CHESTS.numbers("validation"))
     with pytest.raises(ValueError, match="validation patients as well"):
-        replace(CHESTS, development=141)
+        replace(CHESTS, development=501)

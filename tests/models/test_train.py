@@ -339,21 +339,24 @@ def test_the_learning_rate_rises_and_then_falls_to_nothing():
 
 
 @pytest.mark.parametrize("kind", ["dice-ce", "dice-focal"])
-def test_the_loss_is_monais(kind):
+@pytest.mark.parametrize(("over", "smooth"), [("batch", 1e-5), ("patch", 10.0)])
+def test_the_loss_is_monais(kind, over, smooth):
     from monai.losses import DiceLoss, FocalLoss
 
     torch.manual_seed(3)
     scores = torch.randn(2, 3, 6, 5, 4) * 3
     target = torch.randint(0, 3, (2, 6, 5, 4))
     options = {"include_background": False, "softmax": True, "to_onehot_y": True}
-    expected = DiceLoss(batch=True, **options)(scores, target[:, None])
+    options |= {"smooth_nr": smooth, "smooth_dr": smooth}
+    expected = DiceLoss(batch=over == "batch", **options)(scores, target[:, None])
     if kind == "dice-ce":
         expected = expected + torch.nn.functional.cross_entropy(scores, target)
     else:
         # MONAI takes the mean over channels too, of which all but one are 0
         focal = FocalLoss(use_softmax=True, to_onehot_y=True, gamma=2.0)
         expected = expected + 3 * focal(scores, target[:, None])
-    assert float(training_loss(scores, target, (1, 2), kind)) == pytest.approx(float(expected))
+    found = training_loss(scores, target, (1, 2), kind, over)
+    assert float(found) == pytest.approx(float(expected))
 
 
 @pytest.fixture

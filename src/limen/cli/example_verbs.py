@@ -11,6 +11,7 @@ from limen.cli.show import Json, Shown, Workers, json_out, judged, summary_out
 from limen.errors import LimenError
 
 if TYPE_CHECKING:
+    from limen.data.insilico.cohort import Cohort
     from limen.pipeline import Product
     from limen.pipeline.run import RunResult
 
@@ -27,6 +28,7 @@ examples = typer.Typer(
 def add_to(app: typer.Typer) -> None:
     app.command()(demo)
     examples.command("list")(list_examples)
+    examples.command("draw")(draw)
     examples.command("fetch")(fetch)
     app.add_typer(examples)
 
@@ -41,6 +43,32 @@ def list_examples(as_json: Json = False) -> None:
     for name, words in EXAMPLES.items():
         typer.echo(f"{name}: {words}")
     typer.echo(f"\n`limen demo` runs {DEMO} from end to end, `limen demo --example NAME` another.")
+
+
+def draw(
+    name: Annotated[str, typer.Argument(help="Name of the example.")],
+    folder: Annotated[
+        Path | None,
+        typer.Argument(help="The product's folder, default demo/NAME; the example is copied there."),
+    ] = None,
+    workers: Workers = None,
+    as_json: Json = False,
+) -> None:
+    """Draw every simulated patient of an example, as training its model anew needs."""
+    from limen.pipeline.examples import cohort_of, copy_example, find_example, require_example
+
+    find_example(name)
+    folder = folder or Path("demo") / name
+    copy_example(name, folder)
+    require_example(name, folder)
+    cohort = cohort_of(name)
+    drawn = _draw(folder, cohort, workers, as_json)
+    counts = {"development": cohort.development, "validation": cohort.validation}
+    if as_json:
+        json_out({"folder": str(folder), "drawn": drawn, **counts})
+    else:
+        patients = " and ".join(f"{n} of {use}" for use, n in counts.items())
+        typer.echo(f"{'Drawn' if drawn else 'Already there'}: {patients} in {folder / 'data'}")
 
 
 def fetch(
@@ -88,14 +116,15 @@ def demo(
     ] = DEMO,
     patients: Annotated[
         int | None,
-        typer.Option(min=10, help="Simulated patients; default all, fewer are quicker."),
+        typer.Option(min=10, help="Simulated patients; fewer are quicker."),
     ] = None,
     workers: Workers = None,
     no_fetch: Annotated[
         bool, typer.Option("--no-fetch", help="Leave out the real data; needs no network.")
     ] = False,
     full: Annotated[
-        bool, typer.Option("--full", help="The full boundary instead of the quick profile.")
+        bool,
+        typer.Option("--full", help="All patients and the full boundary, not the quick profile."),
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -116,7 +145,7 @@ def demo(
     copied = copy_example(example, folder)
     require_example(example, folder)
     say(f"{'Copied the example to' if copied else 'Going on with the example in'} {folder}")
-    _simulate(example, folder, patients, workers, as_json)
+    _simulate(example, folder, patients, full, workers, as_json)
     left_out = "asked for with --no-fetch" if no_fetch else _try_to_fetch(example, folder, say)
     say("check: reading every case")
     with Shown(quiet=as_json) as progress:
@@ -148,25 +177,40 @@ def demo(
 
 
 def _simulate(
-    example: str, folder: Path, patients: int | None, workers: int | None, quiet: bool
+    example: str, folder: Path, patients: int | None, full: bool, workers: int | None, quiet: bool
 ) -> None:
-    """The simulated patients, unless they are there; a count that is asked for is kept to."""
+    """The simulated patients, unless there are some; a count that is asked for is kept to.
+
+    The patients of validation are all drawn; of those that trained the model, which is not trained
+    anew here, a part is enough unless everything is asked for.
+    """
     from dataclasses import replace
 
-    from limen.data.insilico.cohort import cohort_ready, write_cohort
     from limen.pipeline.examples import cohort_of
 
-    made = folder / "data" / "cohort.json"
-    if patients is None and made.exists():
-        return
     cohort = cohort_of(example)
     if patients is not None:
         validation = max(1, round(0.3 * patients))
         development = min(patients - validation, cohort.development)
-        validation = patients - development
-        cohort = replace(cohort, development=development, validation=validation)
+        cohort = replace(cohort, development=development, validation=patients - development)
+    elif not full:
+        if (folder / "data" / "cohort.json").exists():
+            return
+        if not quiet:
+            _say(
+                f"quick profile: {cohort.demo_development} of the {cohort.development} patients "
+                "that trained the model are drawn; --full draws all"
+            )
+        cohort = replace(cohort, development=cohort.demo_development)
+    _draw(folder, cohort, workers, quiet)
+
+
+def _draw(folder: Path, cohort: Cohort, workers: int | None, quiet: bool) -> bool:
+    """Write the cohort unless it is there already; whether anything was to do."""
+    from limen.data.insilico.cohort import cohort_ready, write_cohort
+
     if cohort_ready(folder, cohort):
-        return
+        return False
     total = cohort.development + cohort.validation
     if not quiet:
         _say(f"drawing and scanning {total} simulated patients, two seconds or so each")
@@ -181,6 +225,7 @@ def _simulate(
 
         progress.begin(total, 0)
         write_cohort(folder, cohort, progress=advance, workers=workers)
+    return True
 
 
 def _try_to_fetch(example: str, folder: Path, say: Any) -> str | None:

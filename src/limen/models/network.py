@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from limen.models.recipe import Network
 
-_SMOOTH = 1e-5
+_SMOOTH = {"batch": 1e-5, "patch": 10.0}
+"""Voxels added above and below in Dice; so many that a patch without foreground has a slope."""
 _FOCAL_GAMMA = 2.0
 
 
@@ -40,12 +41,13 @@ def build_network(network: Network, channels: int, axes: str) -> Any:
     )
 
 
-def training_loss(scores: Any, target: Any, foreground: tuple[int, ...], kind: str) -> Any:
+def training_loss(
+    scores: Any, target: Any, foreground: tuple[int, ...], kind: str, over: str
+) -> Any:
     """Soft Dice loss of the foreground plus cross-entropy (or focal loss) of every channel.
 
-    Dice is taken over all patches of the batch together, since a patch without any foreground has
-    none of its own. It is MONAI's ``DiceCELoss(batch=True, include_background=False)``, or with
-    ``dice-focal`` and gamma = 2 the focal loss of Lin et al. (ICCV 2017).
+    It is MONAI's ``DiceCELoss(include_background=False)``, or with ``dice-focal`` and gamma = 2
+    the focal loss of Lin et al. (ICCV 2017).
 
     Parameters
     ----------
@@ -55,6 +57,11 @@ def training_loss(scores: Any, target: Any, foreground: tuple[int, ...], kind: s
         Channel of each voxel.
     foreground : tuple of int
         Channels that stand for a label.
+    kind : str
+        ``dice-ce`` or ``dice-focal``.
+    over : str
+        ``batch``: Dice of all patches together, so large lesions outweigh small ones. ``patch``:
+        the mean over patches, each of which counts as much, whatever the size of its lesion.
     """
     import torch
     from torch.nn.functional import log_softmax, nll_loss
@@ -63,9 +70,10 @@ def training_loss(scores: Any, target: Any, foreground: tuple[int, ...], kind: s
     per_voxel = nll_loss(logs, target, reduction="none")
     if kind == "dice-focal":
         per_voxel = per_voxel * (1 - torch.exp(-per_voxel)) ** _FOCAL_GAMMA
-    dice = 0.0
+    summed = tuple(range(0 if over == "batch" else 1, target.ndim))
+    smooth, dice = _SMOOTH[over], 0.0
     for channel in foreground:
         share, truth = logs[:, channel].exp(), (target == channel).float()
-        both = (share * truth).sum()
-        dice = dice + (2 * both + _SMOOTH) / (share.sum() + truth.sum() + _SMOOTH)
+        both, either = (share * truth).sum(summed), share.sum(summed) + truth.sum(summed)
+        dice = dice + ((2 * both + smooth) / (either + smooth)).mean()
     return per_voxel.mean() + 1 - dice / len(foreground)

@@ -110,6 +110,11 @@ class Recipe(_Strict):
     loss: Literal["dice-ce", "dice-focal"] = Field(
         default="dice-ce", description="What is minimised: Dice plus cross-entropy or focal loss."
     )
+    dice_over: Literal["batch", "patch"] = Field(
+        default="batch",
+        description="Dice of all patches of a step together, where large lesions outweigh small "
+        "ones, or the mean of each patch's own, where a patch counts as much whatever is in it.",
+    )
     foreground_share: Fraction = Field(
         default=0.7, description="Share of patches that are drawn around a lesion."
     )

@@ -211,7 +211,7 @@ class _Training:
             values, labels = self._patches.batch(at.step)
             scores = self._network(self._tensor(values))
             target = torch.from_numpy(self._turned(self._channel[labels]))
-            loss = training_loss(scores, target, foreground, recipe.loss)
+            loss = training_loss(scores, target, foreground, recipe.loss, recipe.dice_over)
             self._optimizer.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(self._network.parameters(), _GRADIENT_NORM)

@@ -16,6 +16,7 @@ from limen.boundary.guard_calibration import GuardError
 from limen.boundary.guard_file import HOME
 from limen.boundary.guard_limits import guarded_certificate
 from limen.boundary.headroom import headroom
+from limen.errors import LimenError
 from limen.evidence import Record, digest_json
 from limen.pipeline.evaluate import Progress, Silent
 from limen.pipeline.explain_lesions import case_items, find_lesions, raw_signal
@@ -35,6 +36,13 @@ from limen.pipeline.trials import Subject, Trials, failed_by_patient, subjects_o
 
 if TYPE_CHECKING:
     from limen.pipeline.product import Product
+    from limen.reports.boundary_words import FailingItem
+
+_DRAWN_FROM = {
+    "kind", "title", "plane", "lesions", "width_px", "height_px", "jpeg_base64", "reference",
+    "prediction",
+}  # fmt: skip
+"""Of a kept picture, what the page needs."""
 
 
 @dataclass(frozen=True)
@@ -112,18 +120,23 @@ def explain(
         boundary, certified = latest_boundary(product)
         graph = CaseGraph(product)
         shown.step("explanation")
-        explanation, kept = _explanation(product, graph, boundary, certified, patients, n, shown)
+        subjects = subjects_of(product, graph)
+        ground = _ground(product, graph, subjects, boundary, certified, patients)
+        if ground is None:
+            raise GuardError("no patients were left to certify, so there is nothing to explain")
+        explanation, kept = _explanation(product, graph, boundary, ground, n, shown)
     guard = calibrate_guard(product, patients=patients, workers=workers, progress=shown)
     shown.step("boundary document")
     found = product.store.latest("guard", name)
     assert found is not None
-    pictures = {f.case: _picture(product, f.case) for f in explanation.fragile}
+    fragile = {f.case: _pictures(product, subjects.get(f.case)) for f in explanation.fragile}
     document = compose(
         product.declaration,
         boundary,
         guard,
         explanation,
-        pictures,
+        {case: pictures[-1] if pictures else None for case, pictures in fragile.items()},
+        _failing_items(product, ground.subjects, explanation),
         {"boundary": certified.result, "guard": found.result, "explanation": kept.result,
          **graph.model_identity},
         certified.made_utc,
@@ -175,21 +188,16 @@ def _explanation(
     product: Product,
     graph: CaseGraph,
     boundary: Boundary,
-    certified: Record,
-    patients: int | None,
+    ground: _Ground,
     workers: int,
     shown: Progress,
 ) -> tuple[Explanation, Record]:
-    subjects = subjects_of(product, graph)
-    ground = _ground(product, graph, subjects, boundary, certified, patients)
-    if ground is None:
-        raise GuardError("no patients were left to certify, so there is nothing to explain")
     trials = _trials(product, graph, ground.training, workers, shown)
     trained = failed_in_training(ground.training, trials)
     store = product.store
     store.put_json(listing(ground.subjects))
     store.put_json(training_listing(ground.training, trials))
-    store.put_json(spent_on(patients))
+    store.put_json(spent_on(ground.patients))
 
     def make() -> Made[Explanation]:
         made = _made(product, boundary, ground, trained, workers)
@@ -258,11 +266,55 @@ def _made(
     )
 
 
-def _picture(product: Product, case: str) -> dict[str, Any] | None:
-    import json
+def _failing_items(
+    product: Product, subjects: Mapping[str, Subject], explanation: Explanation
+) -> dict[str, FailingItem]:
+    """The failing cases and lesions of the failure modes, by the names that these give them."""
+    from limen.reports.boundary_words import FailingItem
 
-    record = product.store.latest("picture", case)
-    if record is None:
-        return None
-    pictures = json.loads(product.store.get(record.result))
-    return pictures[-1] if pictures else None
+    wanted = {name for mode in explanation.modes for name in mode.failing}
+    found = {}
+    for name in wanted & subjects.keys():
+        pictures = _pictures(product, subjects[name])
+        found[name] = FailingItem(name, picture=pictures[0] if pictures else None)
+    if wanted <= found.keys():
+        return found
+    for case, ids in find_lesions(product, subjects).failing.items():
+        named = {number: name for number, name in ids.items() if name in wanted}
+        nominal = subjects[case].nominal
+        if not named or nominal is None or nominal.record is None:
+            continue
+        measured = product.store.get_json(nominal.record.result)["lesions"]["reference"]
+        sizes_mm = {lesion["id"]: float(lesion["diameter_mm"]) for lesion in measured}
+        pictures = _pictures(product, subjects[case])
+        for number, name in named.items():
+            if name in found:  # of two data sets: nobody knows which of them is meant
+                found[name] = FailingItem()
+                continue
+            own = [
+                p for p in pictures
+                if p["kind"] == "missed" and ["reference", number] in p["lesions"]
+            ]  # fmt: skip
+            picture = (own or pictures[-1:] or [None])[0]
+            found[name] = FailingItem(case, sizes_mm[number], picture, bool(own))
+    return found
+
+
+def _pictures(product: Product, subject: Subject | None) -> list[dict[str, Any]]:
+    """The kept pictures of a case, drawn from the measurement that holds; none where they fail.
+
+    A page is not refused for want of a picture: ``limen verify`` says what is wrong with it.
+    """
+    if subject is None or subject.nominal is None or subject.nominal.record is None:
+        return []
+    record = product.store.latest("picture", subject.name)
+    if record is None or record.inputs.get("measurement") != subject.nominal.record.result:
+        return []
+    try:
+        kept = product.store.get_json(record.result)
+    except (LimenError, ValueError):
+        return []
+    whole = isinstance(kept, list) and all(
+        isinstance(p, dict) and p.keys() >= _DRAWN_FROM for p in kept
+    )
+    return kept if whole else []

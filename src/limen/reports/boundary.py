@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,21 +32,41 @@ class LimitsMissing(LimenError):
 
 
 @dataclass(frozen=True)
-class FragilePicture:
-    """A fragile case: what it takes until it fails, and what it looks like.
+class CasePicture:
+    """A case or a lesion of it, and what it looks like.
 
     Attributes
     ----------
-    case : str
-    margin : str
-        "ct.dose down to 0.42".
+    name : str
+        ``DATASET/CASE``, or the name of a lesion.
+    words : str
+        Of a fragile case how far it passes ("ct.dose down to 0.42"), of a failing one what is seen.
     picture : mapping or None
-        ``Picture.as_dict()`` of its first picture.
+        ``Picture.as_dict()``; None where there is none.
     """
 
-    case: str
-    margin: str
+    name: str
+    words: str
     picture: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class ModePictures:
+    """A failure mode with its cases.
+
+    Attributes
+    ----------
+    words : str
+        The mode in one sentence.
+    failing : tuple of str
+        Every failing case or lesion, a lesion with its diameter.
+    pictures : tuple of CasePicture
+        Of some of them.
+    """
+
+    words: str
+    failing: tuple[str, ...]
+    pictures: tuple[CasePicture, ...]
 
 
 @dataclass(frozen=True)
@@ -63,7 +83,9 @@ class BoundaryDocument:
     confidence : str
     act_on : str
         The sentence of the headroom.
-    fragile : tuple of FragilePicture
+    fragile : tuple of CasePicture
+    modes : tuple of ModePictures
+        For the annex; none where no group fails more often than the rest.
     boundary : Boundary
     guard : Guard
     explanation : Explanation
@@ -88,7 +110,8 @@ class BoundaryDocument:
     based_on: tuple[str, ...]
     confidence: str
     act_on: str
-    fragile: tuple[FragilePicture, ...]
+    fragile: tuple[CasePicture, ...]
+    modes: tuple[ModePictures, ...]
     boundary: Boundary
     guard: Guard
     explanation: Explanation
@@ -147,7 +170,11 @@ def boundary_json(document: BoundaryDocument) -> bytes:
     }  # fmt: skip
     kept = {
         "format": FORMAT,
-        "page": {**page, "fragile": [{"case": f.case, "margin": f.margin} for f in d.fragile]},
+        "page": {
+            **page,
+            "fragile": [{"case": f.name, "margin": f.words} for f in d.fragile],
+            "modes": [{"words": m.words, "failing": list(m.failing)} for m in d.modes],
+        },
         "boundary": d.boundary.as_dict(),
         "explanation": d.explanation.as_dict(),
         "guard": d.guard.as_dict(),
@@ -166,7 +193,6 @@ def boundary_page(document: BoundaryDocument) -> str:
         .get_template("boundary.html")
         .render(
             d=document,
-            fragile=[{**asdict(f), "alt": f.case.rpartition("/")[2]} for f in document.fragile],
             digest=digest,
             made=document.made_utc.replace("T", " ").replace("+00:00", " UTC"),
         )
@@ -181,6 +207,11 @@ def write_boundary(document: BoundaryDocument, folder: Path) -> Path:
     return folder / PAGE_FILE
 
 
+def bare_name(name: str) -> str:
+    """A case or lesion as the page names it: without its data set."""
+    return name.rpartition("/")[2]
+
+
 @cache
 def _environment() -> Environment:
-    return environment({})
+    return environment({"bare": bare_name})

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from limen.boundary import TOGETHER, Boundary, Certificate, Guard, SearchAxis
-from limen.boundary.explain import Explanation, FragileCase
+from limen.boundary.explain import Explanation
 from limen.boundary.words import certificate_in_words
 from limen.product.axes import AXES
 from limen.product.declaration import Declaration
-from limen.reports.boundary import BoundaryDocument, FragilePicture
+from limen.reports.boundary import BoundaryDocument, CasePicture, ModePictures, bare_name
 from limen.reports.words import count, criterion_words
 
 _ORIGINS = {
@@ -22,6 +23,31 @@ _ORIGINS = {
 }
 """Of whom or what evidence is, and what must be said of it wherever it is named first."""
 
+MOST_NAMED = 3
+"""Failure modes on the first page, and pictures of each overleaf."""
+
+
+@dataclass(frozen=True)
+class FailingItem:
+    """What can be shown of one failing case or lesion.
+
+    Attributes
+    ----------
+    case : str
+        ``DATASET/CASE``; "" where two data sets have an item of this name.
+    diameter_mm : float or None
+        Of the lesion; None for a case.
+    picture : mapping or None
+        ``Picture.as_dict()``.
+    is_close_up : bool
+        Whether the picture is about this very lesion.
+    """
+
+    case: str = ""
+    diameter_mm: float | None = None
+    picture: Mapping[str, Any] | None = None
+    is_close_up: bool = False
+
 
 def compose(
     declaration: Declaration,
@@ -29,6 +55,7 @@ def compose(
     guard: Guard,
     explanation: Explanation,
     pictures: Mapping[str, Mapping[str, Any] | None],
+    failing: Mapping[str, FailingItem],
     sources: Mapping[str, str],
     made_utc: str,
 ) -> BoundaryDocument:
@@ -42,7 +69,9 @@ def compose(
         Calibrated for this boundary.
     explanation : Explanation
     pictures : mapping
-        Case to a picture of it, or None.
+        Fragile case to a picture of it, or None.
+    failing : mapping
+        By name, as the failure modes name them: their failing cases or lesions.
     sources : mapping
         Name to digest.
     made_utc : str
@@ -66,7 +95,11 @@ def compose(
         based_on=_based_on(declaration, boundary, guard),
         confidence=_confidence(declaration, certificate),
         act_on=explanation.headroom.because,
-        fragile=tuple(_fragile(f, pictures) for f in explanation.fragile[:3]),
+        fragile=tuple(
+            CasePicture(f.case, f"{f.axis} {f.margin}", pictures.get(f.case))
+            for f in explanation.fragile[:3]
+        ),
+        modes=_modes(declaration, explanation, failing),
         boundary=boundary,
         guard=guard,
         explanation=explanation,
@@ -158,10 +191,15 @@ def _always(declaration: Declaration, guard: Guard) -> list[str]:
 def _watch_for(
     declaration: Declaration, boundary: Boundary, guard: Guard, explanation: Explanation
 ) -> tuple[str, ...]:
-    by_lesion = any(c.measure == "missed_lesions" for c in declaration.criteria)
-    of = "lesions" if by_lesion else "cases"
-    found = [f"{m.in_words(of)}." for m in explanation.modes[:3]]
-    if not explanation.modes:
+    modes = explanation.modes
+    found = [f"{m.in_words(_counted(declaration))}." for m in modes[:MOST_NAMED]]
+    if modes:
+        more = len(modes) - MOST_NAMED
+        groups = "this group" if len(modes) == 1 else "these groups"
+        if more > 0:
+            groups = f"these and {count(more, 'more group')}"
+        found.append(f"The failing cases of {groups} are listed overleaf, with pictures.")
+    else:
         found.append("No group of patients was found that fails more often than the rest.")
     if explanation.limit.limit != "cannot tell":
         words = explanation.limit.limit.replace("-", " ")
@@ -172,6 +210,54 @@ def _watch_for(
         found.append(f"{cases} explored cases failed and passed again at worse conditions.")
     found += _guard_words(guard)
     return tuple(found)
+
+
+def _counted(declaration: Declaration) -> str:
+    """What the failure modes count."""
+    by_lesion = any(c.measure == "missed_lesions" for c in declaration.criteria)
+    return "lesions" if by_lesion else "cases"
+
+
+def _modes(
+    declaration: Declaration, explanation: Explanation, failing: Mapping[str, FailingItem]
+) -> tuple[ModePictures, ...]:
+    """Each mode with its failing items, and with pictures of some that the others do not show."""
+    found = []
+    shown: set[str] = set()
+    for mode in explanation.modes:
+        items = {name: failing.get(name, FailingItem()) for name in mode.failing}
+        nth: Counter[str] = Counter()
+        ranked = []
+        for name, item in items.items():
+            # first what shows the lesion itself, then what is new, then one of each case
+            no_picture = item.picture is None
+            ranked.append((no_picture, not item.is_close_up, name in shown, nth[item.case], name))
+            nth[item.case] += 1
+        chosen = [rank[-1] for rank in sorted(ranked, key=lambda r: r[:-1])[:MOST_NAMED]]
+        shown.update(chosen)
+        found.append(
+            ModePictures(
+                f"{mode.in_words(_counted(declaration))}.",
+                tuple(_sized(name, items[name]) for name in mode.failing),
+                tuple(CasePicture(n, _seen(items[n]), items[n].picture) for n in chosen),
+            )
+        )
+    return tuple(found)
+
+
+def _sized(name: str, item: FailingItem) -> str:
+    size = "" if item.diameter_mm is None else f" ({item.diameter_mm:.1f} mm)"
+    return f"{bare_name(name)}{size}"
+
+
+def _seen(item: FailingItem) -> str:
+    """What the picture of a failing item shows, for its caption."""
+    if item.picture is None:
+        return ""
+    if item.diameter_mm is not None and not item.is_close_up:
+        return "no close-up of it is kept; a whole slice of the case, which may not show it"
+    title = str(item.picture["title"])
+    return f"{title[:1].lower()}{title[1:]}"
 
 
 def _due_to(explanation: Explanation) -> list[str]:
@@ -269,10 +355,6 @@ def _confidence(declaration: Declaration, certificate: Certificate | None) -> st
         f"({_whose(certificate.origin)}; exact binomial test, p = {n.p_value:.2g}, "
         f"allowed {n.alpha:.2g})."
     )
-
-
-def _fragile(case: FragileCase, pictures: Mapping[str, Mapping[str, Any] | None]) -> FragilePicture:
-    return FragilePicture(case.case, f"{case.axis} {case.margin}", pictures.get(case.case))
 
 
 def _named(axis: SearchAxis) -> str:

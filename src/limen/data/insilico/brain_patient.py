@@ -143,9 +143,9 @@ BRAINS = Cohort(
     method="data.insilico.brain/1",
     simulate=simulate_brain,
     seed=20260711,
-    development=60,
-    validation=60,
-    validation_from=60,
+    development=300,
+    validation=100,
+    validation_from=400,  # 60 to 119 were validation of an earlier model, and looked at
 )
 """The cohort of the example mr-brain-lesion; about 1 s of one core and 0.9 MB a patient."""
 

@@ -45,6 +45,8 @@ class Cohort:
     seed, development, validation : int
     validation_from : int
         Above every patient that the example's model was trained on, or was looked at with.
+    demo_development : int
+        Development patients that are enough where the model is not trained anew.
     """
 
     method: str
@@ -53,6 +55,7 @@ class Cohort:
     development: int
     validation: int
     validation_from: int
+    demo_development: int = 60
 
     def __post_init__(self) -> None:
         if self.development > self.validation_from:
@@ -66,14 +69,15 @@ class Cohort:
 
 def cohort_ready(folder: Path, cohort: Cohort) -> bool:
     """Whether exactly this cohort was written whole."""
-    return _is_stamp_of(folder / "data" / "cohort.json", cohort)
+    return _stamp_in(folder / "data" / "cohort.json") == _stamp(cohort)
 
 
-def _is_stamp_of(file: Path, cohort: Cohort) -> bool:
+def _stamp_in(file: Path) -> dict[str, Any]:
     try:
-        return bool(json.loads(file.read_text()) == _stamp(cohort))
+        kept = json.loads(file.read_text())
     except (OSError, ValueError):
-        return False
+        return {}
+    return kept if isinstance(kept, dict) else {}
 
 
 def write_cohort(
@@ -85,7 +89,8 @@ def write_cohort(
     """Write ``data/development`` and ``data/validation`` of a product folder.
 
     Each has ``images/``, ``references/`` and ``cases.csv`` (one patient a row, with attributes).
-    Patients that are already there from the same cohort are kept, so an interrupted run goes on.
+    Patients that are already there, made in the same way with the same seed, are kept: so an
+    interrupted run goes on, and a larger cohort adds to a smaller one.
     Memory: about 150 MB for each worker.
 
     Parameters
@@ -98,11 +103,13 @@ def write_cohort(
     workers : int, optional
         Worker processes; default one for each core.
     """
-    begun = folder / "data" / "cohort.begun.json"
-    keep = _is_stamp_of(begun, cohort)
-    if not keep:
-        (folder / "data" / "cohort.json").unlink(missing_ok=True)
-        write_atomically(begun, json.dumps(_stamp(cohort)).encode())
+    begun, whole = (folder / "data" / name for name in ("cohort.begun.json", "cohort.json"))
+    keep = any(
+        (kept.get("method"), kept.get("seed")) == (cohort.method, cohort.seed)
+        for kept in (_stamp_in(begun), _stamp_in(whole))
+    )
+    write_atomically(begun, json.dumps(_stamp(cohort)).encode())
+    whole.unlink(missing_ok=True)
     jobs = [(use, n) for use in ("development", "validation") for n in cohort.numbers(use)]
     rows: dict[str, list[dict[str, Any]]] = {"development": [], "validation": []}
     for done, (use, row) in enumerate(_simulate(folder, jobs, cohort, keep, workers), 1):
@@ -112,7 +119,7 @@ def write_cohort(
     for use, listed in rows.items():
         listed.sort(key=lambda r: str(r["case"]))
         write_atomically(folder / "data" / use / "cases.csv", listing_csv(listed))
-    write_atomically(folder / "data" / "cohort.json", json.dumps(_stamp(cohort)).encode())
+    write_atomically(whole, json.dumps(_stamp(cohort)).encode())
     begun.unlink()
 
 

@@ -107,9 +107,9 @@ CHESTS = Cohort(
     method="data.insilico.chest/1",
     simulate=simulate_patient,
     seed=20260701,
-    development=140,
-    validation=60,
-    validation_from=140,
+    development=400,
+    validation=100,
+    validation_from=500,  # 140 to 199 were validation of an earlier model, and looked at
 )
 """The cohort of the example ct-lung-nodule; about 1 s of one core and 1.2 MB a patient."""
 
