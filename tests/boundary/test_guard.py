@@ -174,6 +174,13 @@ def test_refuses_a_guard_of_another_format(guard: Guard, tmp_path: Path) -> None
         Guard.load(tmp_path)
 
 
+def test_a_guard_of_other_features_is_of_another_format() -> None:
+    from limen.boundary.guard import FORMAT
+    from limen.pipeline.graph import METHODS
+
+    assert METHODS["seen"] == f"boundary.guard_features/{FORMAT}"
+
+
 def test_reads_a_file_as_it_reads_a_volume(guard: Guard, tmp_path: Path) -> None:
     path = tmp_path / "image.nii.gz"
     write_nifti(volume(body(107)), path)

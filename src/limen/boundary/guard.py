@@ -34,7 +34,9 @@ Word = Literal["inside", "outside", "cannot tell"]
 
 SMALLEST_PIXELS = 32
 """Along x and y; a smaller image holds too little to look at."""
-_VERSION = 1
+FORMAT = 3
+"""Of a guard on disk. Raised with what is read off images (`guard_features`): a guard of other
+features must not judge by these."""
 
 
 @dataclass(frozen=True)
@@ -281,11 +283,11 @@ class Guard:
             "axes": [a.as_dict() for a in self.parts.axes],
             "header": self.parts.header.as_dict(),
         }
-        return {"guard": _VERSION, **kept, "rates": dict(self.rates)}
+        return {"guard": FORMAT, **kept, "rates": dict(self.rates)}
 
     @classmethod
     def from_dict(cls, kept: Mapping[str, Any]) -> Guard:
-        if kept.get("guard") != _VERSION:
+        if kept.get("guard") != FORMAT:
             raise GuardError(
                 "this guard was written by another version of Limen",
                 found=f"format {kept.get('guard')}",

@@ -33,6 +33,7 @@ _OTHER_EDGES = (0.03, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.92)
 CONDITION_NAMES = (
     *(f"unrest of {region}, {scale} px" for region in _REGIONS for scale in (1, 2, 4)),
     *(f"unevenness of the air, {place}" for place in ("near", "around", "far")),
+    *(f"{what} in the air, {band}" for band in ("wide", "narrow") for what in ("stripes", "waves")),
     "share of tissue unrest between slices",
     "steepness of the strongest edges",
     "steepness of strong edges",
@@ -178,6 +179,7 @@ def condition_of_slice(x: Array, pixel_mm: float, modality: str) -> Array:
             a, b = (min(p, q) for p, q in zip(fine.shape, mask.shape, strict=True))
             out.append(_log_level(fine[:a, :b][mask[:a, :b]], unit))
     out += _air(smooth, places, 2 * pixel_mm, unit)
+    out += _stripes(half, places["empty"], modality)
     out.append(np.nan)  # between slices: told by `condition_of`
     steep = _slope(smooth)[places["edges"][1:-1, 1:-1]] / (2 * pixel_mm)
     if steep.size < _FEWEST_PIXELS:
@@ -192,18 +194,19 @@ def _places(smooth: Array, modality: str) -> dict[str, Array]:
         body = smooth > -500
         tissue = (smooth > -150) & (smooth < 200)
         dark = (smooth > -960) & (smooth < -700)
-        air = smooth < -940
+        air, something = smooth < -940, smooth > -900
     else:
         body = smooth > 0.12
         tissue = smooth > 0.25
         dark = (smooth > 0.08) & (smooth < 0.25)
-        air = smooth < 0.06
+        air, something = smooth < 0.06, body
     near = ndi.uniform_filter(body.astype(np.float32), 5, mode="nearest")
     return {
         "body": body,
         "tissue": ndi.uniform_filter(tissue.astype(np.float32), 3, mode="constant") > 0.999,
         "dark": ndi.uniform_filter(dark.astype(np.float32), 3, mode="constant") > 0.999,
         "air": (near < 1e-3) & air,
+        "empty": ndi.uniform_filter(something.astype(np.float32), 5, mode="nearest") < 1e-3,
         "edges": (near > 0.05) & (near < 0.95),
     }
 
@@ -255,6 +258,50 @@ def _air(smooth: Array, places: dict[str, Array], pixel_mm: float, unit: float) 
         else:
             away = np.median(np.abs(values - np.median(values)))
             out.append(float(np.log(away / unit + 5e-5)))
+    return out
+
+
+_STRIPES = 60
+_BANDS = ((0.04, 0.16), (0.1, 0.4))
+"""Cycles a pixel, of the halved image."""
+
+
+@lru_cache(maxsize=8)
+def _bands(shape: tuple[int, int]) -> list[tuple[Array, Array, Array]]:
+    """Of each band: its places in the half plane of frequencies, their direction, and how many."""
+    fx = np.fft.fftfreq(shape[0])[:, None]
+    fy = np.fft.rfftfreq(shape[1])[None]
+    radius = np.hypot(fx, fy).ravel()
+    angle = np.mod(np.arctan2(fy, fx), np.pi).ravel()
+    direction = np.minimum((angle / np.pi * _STRIPES).astype(int), _STRIPES - 1)
+    found = []
+    for low, high in _BANDS:
+        band = np.flatnonzero((radius > low) & (radius < high))
+        counts = np.maximum(np.bincount(direction[band], minlength=_STRIPES), 1)
+        found.append((band, direction[band], counts))
+    return found
+
+
+def _stripes(half: Array, empty: Array, modality: str) -> list[float]:
+    """How far the spectrum of what surrounds the body stands out in one direction, and its level.
+
+    Where the first and the last view disagree, because the patient moved between them, stripes run
+    along that view's rays; noise has no direction of its own.
+    """
+    low, high, unit = (-1024.0, -940.0, 1.0) if modality == "CT" else (-0.5, 0.06, 1e-3)
+    n = np.count_nonzero(empty)
+    if n < _FEWEST_PIXELS:
+        return [np.nan] * (2 * len(_BANDS))
+    values = np.clip(half, low, high)
+    values = np.where(empty, values - values[empty].mean(), 0).astype(np.float32) / np.float32(unit)
+    found = scipy.fft.rfft2(values).ravel()
+    power = (found.real**2 + found.imag**2) / n
+    out: list[float] = []
+    for band, direction, counts in _bands((half.shape[0], half.shape[1])):
+        profile = np.log(np.bincount(direction, power[band], _STRIPES) / counts + 1e-9)
+        profile = ndi.uniform_filter1d(profile, 3, mode="wrap")
+        above = profile - ndi.median_filter(profile, 21, mode="wrap")
+        out += [float(above.max()), float(np.median(profile))]
     return out
 
 

@@ -272,16 +272,25 @@ def _upper(values: Array, share: float) -> float:
     return float(ordered[min(rank, ordered.size) - 1])
 
 
+def _lower(values: Array, share: float) -> float:
+    rank = int(np.floor((values.size + 1) * share + 1e-9))
+    return float(np.sort(values)[rank - 1]) if rank else -np.inf
+
+
 def _reliable_from(true: Array, score: Array, threshold: float) -> float | None:
-    """Position from which at most `LET_THROUGH` of images score at most the threshold."""
+    """Position from which at most `LET_THROUGH` of images score at most the threshold.
+
+    As a conformal bound: of n patients' scores the floor(`LET_THROUGH` (n + 1))-th smallest, which
+    a further patient's undercuts with at most that chance. With too few patients there is none.
+    """
     levels = np.unique(np.round(true, 9))
-    lowest = np.array([np.quantile(score[np.isclose(true, v)], LET_THROUGH) for v in levels])
+    lowest = np.array([_lower(score[np.isclose(true, v)], LET_THROUGH) for v in levels])
     lowest = np.minimum.accumulate(lowest[::-1])[::-1]  # a worse level never excuses a milder one
     good = np.flatnonzero(lowest > threshold)
     if good.size == 0:
         return None
     k = int(good[0])
-    if k == 0:
-        return float(levels[0])
+    if k == 0 or np.isinf(lowest[k - 1]):
+        return float(levels[k])
     part = (threshold - lowest[k - 1]) / (lowest[k] - lowest[k - 1])
     return float(levels[k - 1] + part * (levels[k] - levels[k - 1]))

@@ -49,7 +49,7 @@ def draw(
     name: Annotated[str, typer.Argument(help="Name of the example.")],
     folder: Annotated[
         Path | None,
-        typer.Argument(help="The product's folder, default demo/NAME; the example is copied there."),
+        typer.Argument(help="The product's folder, default demo/NAME; copied there if it is not."),
     ] = None,
     workers: Workers = None,
     as_json: Json = False,
