@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from report_builders import case, declaration
+from report_builders import SPOT, case, declaration
 
 from limen.boundary import (
     TOGETHER,
@@ -20,7 +20,7 @@ from limen.boundary.explain_modes import FailureMode
 from limen.boundary.guard_calibration import Parts
 from limen.boundary.guard_parts import GuardedAxis, Header, Likeness, Reader, Shapes
 from limen.boundary.headroom import headroom
-from limen.reports.boundary_words import compose
+from limen.reports.boundary_words import FailingItem, compose
 
 DOSE = SearchAxis("ct.dose", "", 1.0, 0.05, 0.03, "log")
 VIEWS = SearchAxis("ct.views", "views", 984, 60, 0.03, "log", True)
@@ -85,11 +85,29 @@ def guard(certified=True, limits=LIMITS, origin="phantom"):
     )  # fmt: skip
 
 
-def explanation(of=None):
-    mode = FailureMode(("site = south",), 30, 9, 14, 0.3, 0.15, 0.49, 0.08, 0.012, 57, ("a",))
+FAILING = tuple(f"case-{n}, lesion 1" for n in range(10, 19))
+
+
+def failure_mode(where="site = south", failing=FAILING):
+    return FailureMode((where,), 30, 9, 14, 0.3, 0.15, 0.49, 0.08, 0.012, 57, failing)
+
+
+def failing_lesions(nodules, names=FAILING):
+    """A missed lesion of each case with its close-up, as the pipeline finds them."""
+    measured = case(nodules, 10, (), (SPOT,))[1]
+    size_mm = measured.measurement["lesions"]["reference"][0]["diameter_mm"]
+    return {
+        name: FailingItem(f"validation/{name.partition(',')[0]}", size_mm,
+                          {**measured.pictures[0], "plane": f"axial ({name})"}, True)
+        for name in names
+    }  # fmt: skip
+
+
+def explanation(of=None, modes=None):
     limit = Explained("cannot tell", ("nothing is known",), ("a second reading",))
     rows = [True] * 4 + [False] * 36
-    return Explanation(tuple(fragile_cases(of or boundary())), (mode,), limit, (), headroom(rows))
+    modes = (failure_mode(),) if modes is None else modes
+    return Explanation(tuple(fragile_cases(of or boundary())), modes, limit, (), headroom(rows))
 
 
 def document(certified=True, **changed):
@@ -102,6 +120,7 @@ def document(certified=True, **changed):
         "guard": guard(certified),
         "explanation": explanation(found),
         "pictures": {"validation/case-1": picture, "validation/case-0": picture},
+        "failing": failing_lesions(nodules),
         "sources": {"boundary": "0" * 64},
         "made_utc": "2026-11-25T15:00:00+00:00",
     }

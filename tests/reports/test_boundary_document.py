@@ -9,7 +9,16 @@ import shutil
 from dataclasses import replace
 
 import pytest
-from boundary_builders import LIMITS, boundary, document, explanation, guard
+from boundary_builders import (
+    FAILING,
+    LIMITS,
+    boundary,
+    document,
+    explanation,
+    failing_lesions,
+    failure_mode,
+    guard,
+)
 from report_builders import declaration
 
 from limen.boundary import Boundary, Guard, GuardError
@@ -101,6 +110,55 @@ def test_failing_lesions_are_counted_by_what_they_are_due_to() -> None:
     assert "What limits the model cannot be told; missing: a second reading." in made.watch_for
 
 
+def test_the_annex_shows_each_failure_mode_with_its_cases_and_pictures() -> None:
+    made = document()
+    page = boundary_page(made)
+    first, annex = page.split('<div class="annex">')
+    assert "The failing cases of this group are listed overleaf, with pictures." in text(first)
+    said = text(annex)
+    assert "site = south: 9 of 30 lesions fail" in said
+    size = made.modes[0].pictures[0].picture["title"].removeprefix("Missed nodule, ")
+    for name in FAILING:
+        assert f"{name} ({size})" in said
+    assert [p.name for p in made.modes[0].pictures] == list(FAILING[:3])
+    assert annex.count("<image ") == 3 and annex.count('<rect class="t"') == 3
+    assert 'aria-label="Case case-10, lesion 1, axial' in annex
+    assert "Yellow: reference. Blue, dashed: model. White box: missed or false." in said
+    kept = json.loads(boundary_json(made))
+    assert kept["explanation"]["modes"][0]["failing"] == list(FAILING)
+    assert kept["page"]["modes"][0]["failing"] == [f"{name} ({size})" for name in FAILING]
+
+
+def test_without_a_failure_mode_there_is_no_annex() -> None:
+    page = boundary_page(document(explanation=explanation(modes=())))
+    assert "annex" not in page.partition("<body>")[2] and "overleaf" not in page
+
+
+def test_pictures_are_of_the_lesion_itself_then_new_then_of_another_case() -> None:
+    modes = tuple(failure_mode(f"site = {n}") for n in range(5))
+    names = [f"case-1, lesion {n}" for n in range(1, 4)] + [f"case-{n}, lesion 1" for n in (2, 3)]
+    items = failing_lesions(declaration(), names)
+    items[names[0]] = replace(items[names[0]], is_close_up=False)
+    items[names[4]] = replace(items[names[4]], picture=None, is_close_up=False)
+    modes = tuple(replace(m, failing=tuple(names)) for m in modes)
+    made = document(explanation=explanation(modes=modes), failing=items)
+    assert [p.name for p in made.modes[0].pictures] == [names[3], names[1], names[2]]
+    assert "The failing cases of these and 2 more groups are listed overleaf" in str(made.watch_for)
+    assert len(made.modes) == 5
+    modes = (failure_mode(failing=(names[1], names[3])), failure_mode(failing=tuple(names)))
+    made = document(explanation=explanation(modes=modes), failing=items)
+    assert [p.name for p in made.modes[1].pictures][0] == names[2]
+    one = document(explanation=explanation(modes=(failure_mode(failing=names[:1]),)), failing=items)
+    assert "no close-up of it is kept" in one.modes[0].pictures[0].words
+
+
+def test_a_failing_case_without_a_picture_is_listed_all_the_same() -> None:
+    names = ("validation/case-7", "validation/case-8")
+    of = explanation(modes=(failure_mode(failing=names),))
+    said = text(boundary_page(document(explanation=of, failing={})).split('<div class="annex">')[1])
+    assert "case-7; case-8." in said and said.count("no picture") == 2
+
+
 def test_page_and_file_come_from_one_source(tmp_path) -> None:
     made = document()
     page = write_boundary(made, tmp_path)
@@ -152,11 +210,12 @@ def test_what_data_say_is_escaped() -> None:
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed")
 @pytest.mark.parametrize("certified", [True, False])
-def test_it_fits_one_a4_page_and_asks_for_nothing(tmp_path, certified) -> None:
+def test_what_is_signed_fits_one_a4_page_and_asks_for_nothing(tmp_path, certified) -> None:
     api = pytest.importorskip("playwright.sync_api")
     from pypdf import PdfReader
 
-    page = write_boundary(document(certified), tmp_path)
+    of = explanation(modes=tuple(failure_mode(f"site = {n}") for n in range(5)))
+    page = write_boundary(document(certified, explanation=of), tmp_path)
     with api.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         tab = browser.new_page(viewport={"width": 1280, "height": 900})
@@ -169,4 +228,6 @@ def test_it_fits_one_a4_page_and_asks_for_nothing(tmp_path, certified) -> None:
         browser.close()
     assert [u for u in asked if not u.startswith("data:")] == [page.as_uri()]
     assert complaints == [] and wide <= 1280
-    assert len(PdfReader(tmp_path / "page.pdf").pages) == 1
+    first, *annex = (p.extract_text() for p in PdfReader(tmp_path / "page.pdf").pages)
+    assert "Signed is the file" in first and "Where it fails" not in first
+    assert annex[0].startswith("Where it fails") and "Signed" not in "".join(annex)

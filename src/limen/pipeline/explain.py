@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 _DRAWN_FROM = {
     "kind", "title", "plane", "lesions", "width_px", "height_px", "jpeg_base64", "reference",
-    "prediction",
+    "prediction", "targets",
 }  # fmt: skip
 """Of a kept picture, what the page needs."""
 

@@ -188,11 +188,13 @@ def boundary_json(document: BoundaryDocument) -> bytes:
 def boundary_page(document: BoundaryDocument) -> str:
     """The page as one HTML text that needs nothing else and runs no script."""
     digest = hashlib.sha256(boundary_json(document)).hexdigest()
+    shown = [*document.fragile, *(p for m in document.modes for p in m.pictures)]
     return (
         _environment()
         .get_template("boundary.html")
         .render(
             d=document,
+            boxed=any(p.picture["targets"] for p in shown if p.picture),
             digest=digest,
             made=document.made_utc.replace("T", " ").replace("+00:00", " UTC"),
         )

@@ -256,7 +256,7 @@ def _seen(item: FailingItem) -> str:
         return ""
     if item.diameter_mm is not None and not item.is_close_up:
         return "no close-up of it is kept; a whole slice of the case, which may not show it"
-    title = str(item.picture["title"])
+    title = str(item.picture["title"]).replace(" mm", "\N{NO-BREAK SPACE}mm")
     return f"{title[:1].lower()}{title[1:]}"
 
 
