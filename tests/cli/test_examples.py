@@ -355,6 +355,18 @@ def test_list_names_every_example() -> None:
     assert json.loads(limen("examples", "list", "--json").output) == examples.EXAMPLES
 
 
+def test_all_patients_are_drawn_for_a_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = replace(examples.cohort_of(NAME), development=2, validation=1)
+    monkeypatch.setattr(examples, "cohort_of", lambda _: few)
+    verb = ("examples", "draw", NAME, str(tmp_path), "--json")
+    assert json.loads(limen(*verb).output)["drawn"] is True
+    assert json.loads(limen(*verb).output)["drawn"] is False
+    with (tmp_path / "data" / "development" / "cases.csv").open() as f:
+        assert [row["case"] for row in csv.DictReader(f)] == ["sim-0000", "sim-0001"]
+
+
 @pytest.mark.parametrize("name", examples.EXAMPLES)
 def test_approvals_hold(name: str) -> None:
     from limen.data import approval_problem, load_approval, reach_of

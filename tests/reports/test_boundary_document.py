@@ -147,7 +147,7 @@ def test_pictures_are_of_the_lesion_itself_then_new_then_of_another_case() -> No
     assert len(made.modes) == 5
     modes = (failure_mode(failing=(names[1], names[3])), failure_mode(failing=tuple(names)))
     made = document(explanation=explanation(modes=modes), failing=items)
-    assert [p.name for p in made.modes[1].pictures][0] == names[2]
+    assert made.modes[1].pictures[0].name == names[2]
     one = document(explanation=explanation(modes=(failure_mode(failing=names[:1]),)), failing=items)
     assert "no close-up of it is kept" in one.modes[0].pictures[0].words
 
