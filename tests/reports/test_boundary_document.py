@@ -114,7 +114,7 @@ def test_the_annex_shows_each_failure_mode_with_its_cases_and_pictures() -> None
     made = document()
     page = boundary_page(made)
     first, annex = page.split('<div class="annex">')
-    assert "The failing cases of this group are listed overleaf, with pictures." in text(first)
+    assert "Their failing cases are overleaf, with pictures." in text(first)
     said = text(annex)
     assert "site = south: 9 of 30 lesions fail" in said
     size = made.modes[0].pictures[0].picture["title"].removeprefix("Missed nodule, ")
@@ -143,7 +143,7 @@ def test_pictures_are_of_the_lesion_itself_then_new_then_of_another_case() -> No
     modes = tuple(replace(m, failing=tuple(names)) for m in modes)
     made = document(explanation=explanation(modes=modes), failing=items)
     assert [p.name for p in made.modes[0].pictures] == [names[3], names[1], names[2]]
-    assert "The failing cases of these and 2 more groups are listed overleaf" in str(made.watch_for)
+    assert "Their failing cases and 2 more groups are overleaf" in str(made.watch_for)
     assert len(made.modes) == 5
     modes = (failure_mode(failing=(names[1], names[3])), failure_mode(failing=tuple(names)))
     made = document(explanation=explanation(modes=modes), failing=items)
@@ -229,5 +229,5 @@ def test_what_is_signed_fits_one_a4_page_and_asks_for_nothing(tmp_path, certifie
     assert [u for u in asked if not u.startswith("data:")] == [page.as_uri()]
     assert complaints == [] and wide <= 1280
     first, *annex = (p.extract_text() for p in PdfReader(tmp_path / "page.pdf").pages)
-    assert "Signed is the file" in first and "Where it fails" not in first
-    assert annex[0].startswith("Where it fails") and "Signed" not in "".join(annex)
+    assert "SHA-256" in first and "Where it fails" not in first
+    assert annex[0].startswith("Where it fails") and "SHA-256" not in "".join(annex)

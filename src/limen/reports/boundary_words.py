@@ -195,10 +195,8 @@ def _watch_for(
     found = [f"{m.in_words(_counted(declaration))}." for m in modes[:MOST_NAMED]]
     if modes:
         more = len(modes) - MOST_NAMED
-        groups = "this group" if len(modes) == 1 else "these groups"
-        if more > 0:
-            groups = f"these and {count(more, 'more group')}"
-        found.append(f"The failing cases of {groups} are listed overleaf, with pictures.")
+        others = f" and {count(more, 'more group')}" if more > 0 else ""
+        found.append(f"Their failing cases{others} are overleaf, with pictures.")
     else:
         found.append("No group of patients was found that fails more often than the rest.")
     if explanation.limit.limit != "cannot tell":
