@@ -218,7 +218,7 @@ def window_of(number: int) -> Window | None:
     """None for a patient without a nodule that counts. A whole slab would take five times as
     long."""
     from limen.data import Geometry, Volume
-    from limen.data.insilico.patient import CHESTS, simulate_patient
+    from limen.data.insilico.chest_patient import CHESTS, simulate_patient
 
     patient = simulate_patient(CHESTS.seed, number)
     counted = [n for n in patient.nodules if n.diameter_mm >= 6]
@@ -263,7 +263,7 @@ def ct_verdict(number: int, condition: Condition) -> bool | None:
 
 def ct_example() -> list[Row]:
     """Every pair of declared axes, on the first validation patients whose verdict flips on it."""
-    from limen.data.insilico.patient import CHESTS
+    from limen.data.insilico.chest_patient import CHESTS
 
     rows: list[Row] = []
     with ProcessPoolExecutor(os.cpu_count()) as pool:

@@ -14,7 +14,7 @@ SEED, PATIENTS = 90210, 8
 
 
 def main() -> None:
-    from limen.data.insilico.patient import simulate_patient
+    from limen.data.insilico.chest_patient import simulate_patient
     from limen.physics.ct.acquisition import Acquisition
     from limen.physics.ct.blur import Softening
     from limen.physics.ct.dose import Dose

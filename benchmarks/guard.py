@@ -51,7 +51,7 @@ def seen(number: int) -> list[Any]:
     from limen.boundary.guard_features import CONDITION_SLICES, look, patient_slices
     from limen.boundary.guard_limits import calibration_levels
     from limen.data import Volume
-    from limen.data.insilico.patient import simulate_patient
+    from limen.data.insilico.chest_patient import simulate_patient
     from limen.data.volume import Geometry
     from limen.pipeline.degrade import degrade
 
@@ -185,7 +185,7 @@ def main() -> None:
     from limen.boundary.guard_limits import calibration_levels
     from limen.boundary.guard_rates import measure_rates
     from limen.data import Volume
-    from limen.data.insilico.patient import simulate_patient
+    from limen.data.insilico.chest_patient import simulate_patient
     from limen.data.volume import Geometry
 
     with ProcessPoolExecutor(2) as pool:

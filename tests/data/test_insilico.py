@@ -15,7 +15,7 @@ from limen.data import Pseudonyms, find_cases, read_image, read_labels
 from limen.data.insilico.blobs import voxel_share
 from limen.data.insilico.cohort import cohort_ready, write_cohort
 from limen.data.insilico.nodules import draw_nodule
-from limen.data.insilico.patient import APART_MM, CHESTS, DIAMETER_MM, SPACING_MM, simulate_patient
+from limen.data.insilico.chest_patient import APART_MM, CHESTS, DIAMETER_MM, SPACING_MM, simulate_patient
 from limen.data.insilico.texture import power_law_field
 from limen.data.insilico.vessels import grow_tree, tree_share
 from limen.product.declaration import Dataset, Task
@@ -145,7 +145,7 @@ def test_a_chest_has_the_hounsfield_units_of_its_tissues(patients):
 
 def test_more_photons_make_less_noise():
     """The noise of the same chest at two doses, from two halves that differ only in noise."""
-    from limen.data.insilico import patient as module
+    from limen.data.insilico import chest_patient as module
 
     rng = np.random.SeedSequence(5)
     water = np.full(module.GRID_SHAPE, -1000, dtype=np.float32)

@@ -15,6 +15,7 @@ from pipeline_builders import YAML, write_threshold_model
 import limen
 from limen.boundary import Boundary, Certificate, Guard, GuardError, Margin, SearchAxis, Step
 from limen.boundary import Path as Sequence
+from limen.boundary.explain_modes import FailureMode
 from limen.cli import main
 from limen.data import Geometry, Volume, write_nifti
 from limen.evidence import Record, digest_json
@@ -135,6 +136,51 @@ def test_explains_guards_and_writes_the_page_once(explained: Path) -> None:
     assert found.guard.rates["as_acquired_refused"]["patients"] == PATIENTS
     assert "down to 0.4" in found.page.read_text()
     assert Guard.load(explained) == found.guard == limen.Guard.load(explained / "boundary")
+
+
+def test_a_failure_mode_is_shown_with_its_cases_and_their_pictures(
+    explained: Path, tmp_path: Path
+) -> None:
+    """Of so few patients none is found, so two are put into the explanation that is kept."""
+    folder = Path(shutil.copytree(explained, tmp_path / "product"))
+    product = limen.load(folder)
+    kept = product.store.latest("explanation", "small")
+    assert kept is not None
+    planted = product.store.get_json(kept.result)
+    for words, failing in (
+        ("site = B", ["case-05, lesion 1", "case-99, lesion 1"]),
+        ("age_years < 50", ["val/case-05"]),
+    ):
+        mode = FailureMode((words,), 9, 1, 9, 0.1, 0.0, 0.5, 0.0, 0.01, 3, tuple(failing))
+        planted["modes"].append(mode.as_dict())
+    with product.store.writing():
+        result = product.store.put_json(planted)
+        product.store.add(Record("explanation", "small", kept.method, dict(kept.inputs), result))
+    pictured = product.store.latest("picture", "val/case-05")
+    assert pictured is not None
+    close_up = product.store.get_json(pictured.result)[0]
+    assert close_up["kind"] == "missed"
+
+    def annex() -> list[str]:
+        page = explain(limen.load(folder), patients=PATIENTS, workers=1).page.read_text()
+        return page.split('<div class="annex">')[1].split("<section")[1:]
+
+    by_lesion, by_case = annex()
+    size = close_up["title"].removeprefix("Missed ball, ")
+    assert f"case-05, lesion 1 ({size});" in by_lesion and "case-99, lesion 1." in by_lesion
+    assert by_lesion.count(close_up["jpeg_base64"]) == by_case.count(close_up["jpeg_base64"]) == 1
+    assert by_lesion.count("no picture") == 1
+    told = json.loads((folder / "boundary/boundary.json").read_text())
+    assert told["explanation"]["modes"] == planted["modes"]
+    kept_at = folder / ".limen/objects" / pictured.result[:2] / pictured.result
+    kept_at.rename(folder / "away")
+    assert all("<image" not in part for part in annex())
+    (folder / "away").rename(kept_at)
+    # a picture of another measurement may show another lesion
+    with product.store.writing():
+        stale = {**pictured.inputs, "measurement": "0" * 64}
+        product.store.add(Record("picture", "val/case-05", pictured.method, stale, pictured.result))
+    assert all("<image" not in part for part in annex())
 
 
 def test_another_boundary_makes_another_guard_of_the_same_images(

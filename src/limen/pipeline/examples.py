@@ -35,7 +35,7 @@ EXAMPLES = {
 """By name: what the example shows."""
 
 _COHORTS = {
-    "ct-lung-nodule": ("limen.data.insilico.patient", "CHESTS"),
+    "ct-lung-nodule": ("limen.data.insilico.chest_patient", "CHESTS"),
     "mr-brain-lesion": ("limen.data.insilico.brain_patient", "BRAINS"),
     "oct-retinal-fluid": ("limen.data.insilico.retina_patient", "RETINAS"),
 }

@@ -291,11 +291,10 @@ def _failing_items(
             if name in found:  # of two data sets: nobody knows which of them is meant
                 found[name] = FailingItem()
                 continue
-            own = [
-                p for p in pictures
-                if p["kind"] == "missed" and ["reference", number] in p["lesions"]
-            ]  # fmt: skip
-            picture = (own or pictures[-1:] or [None])[0]
+            about = ["reference", number]
+            own = [p for p in pictures if p["kind"] == "missed" and about in p["lesions"]]
+            shown = own or pictures[-1:]
+            picture = shown[0] if shown else None
             found[name] = FailingItem(case, sizes_mm[number], picture, bool(own))
     return found
 
