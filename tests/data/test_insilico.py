@@ -13,9 +13,15 @@ from scipy import ndimage
 
 from limen.data import Pseudonyms, find_cases, read_image, read_labels
 from limen.data.insilico.blobs import voxel_share
+from limen.data.insilico.chest_patient import (
+    APART_MM,
+    CHESTS,
+    DIAMETER_MM,
+    SPACING_MM,
+    simulate_patient,
+)
 from limen.data.insilico.cohort import cohort_ready, write_cohort
 from limen.data.insilico.nodules import draw_nodule
-from limen.data.insilico.chest_patient import APART_MM, CHESTS, DIAMETER_MM, SPACING_MM, simulate_patient
 from limen.data.insilico.texture import power_law_field
 from limen.data.insilico.vessels import grow_tree, tree_share
 from limen.product.declaration import Dataset, Task
