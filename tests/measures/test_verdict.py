@@ -119,6 +119,16 @@ def test_volume_errors_are_judged_without_their_sign(organs):
         assert "limit 10 %" in v.reasons[0]
 
 
+def test_volumes_of_an_eye_are_told_in_cubic_millimetres(organs):
+    from limen.reports.words import criterion_words
+
+    large, small = cubes(((2, 2, 2), 2)), cubes(((2, 2, 2), 1))  # 8 voxels against 1, of 1 mm³
+    limit = {"measure": "volume_error", "label": "liver", "at_most": 0.00005}
+    v = verdict(large, small, organs, **limit)
+    assert "7 mm³ too large (8 mm³ against 1 mm³), limit 0.05 mm³" in v.reasons[0]
+    assert criterion_words(Criterion(**limit), organs) == "volume error of liver at most 0.05 mm³"
+
+
 def test_an_undefined_value_fails_with_its_reason(organs):
     v = verdict(EMPTY, cubes(((2, 2, 2), 10)), organs, measure="hd95", label="liver", at_most=1e9)
     assert v.criteria[0].value is None

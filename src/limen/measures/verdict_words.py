@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from limen.measures.case import LesionMeasures
 from limen.measures.structures import LabelMeasures
-from limen.product.criteria import MEASURES
+from limen.product.criteria import MEASURES, volume_unit
 from limen.product.declaration import Criterion, Task
 
 _NAMED_LESIONS = 5
@@ -28,10 +28,15 @@ def label_reason(
     side = ""
     if "volume" in measure:
         side = " too large" if row.voxels_prediction > row.voxels_reference else " too small"
-        side += f" ({row.volume_prediction_ml:.3g} mL against {row.volume_reference_ml:.3g} mL)"
+        found, truth = row.volume_prediction_ml, row.volume_reference_ml
+        factor, unit = volume_unit(max(found, truth))
+        side += f" ({found * factor:.3g} {unit} against {truth * factor:.3g} {unit})"
+    factor, unit = 1.0, MEASURES[measure].unit
     if measure == "relative_volume_error":
-        return f"{name} is {against_words(value * 100, comparator, limit * 100, '%', side)}"
-    return f"{name} is {against_words(value, comparator, limit, MEASURES[measure].unit, side)}"
+        factor, unit = 100.0, "%"
+    elif unit == "mL":
+        factor, unit = volume_unit(limit)
+    return f"{name} is {against_words(value * factor, comparator, limit * factor, unit, side)}"
 
 
 def against_words(value: float, comparator: str, limit: float, unit: str, side: str = "") -> str:

@@ -275,3 +275,8 @@ TEMPLATES: dict[str, CriteriaTemplate] = {
 def measures_of(task_kind: str) -> list[str]:
     """Names of the measures that a kind of task has."""
     return [name for name, measure in MEASURES.items() if task_kind in measure.tasks]
+
+
+def volume_unit(volume_ml: float) -> tuple[float, str]:
+    """The unit that a volume reads well in, and how many of it are 1 mL: mm³ for those of eyes."""
+    return (1e3, "mm³") if 0 < abs(volume_ml) < 0.01 else (1.0, "mL")

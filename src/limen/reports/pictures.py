@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.data.volume import Volume
+from limen.product.criteria import volume_unit
 from limen.reports.view import Crop, View, contour_path, crop_around, view_of, whole_slice
 
 Array = NDArray[Any]
@@ -394,4 +395,5 @@ def _lps_words(centroid_mm: Sequence[float]) -> str:
 
 
 def _volume_words(volume_ml: float) -> str:
-    return f"{volume_ml:.2g} mL" if volume_ml < 10 else f"{volume_ml:.0f} mL"
+    factor, unit = volume_unit(volume_ml)
+    return f"{volume_ml * factor:.2g} {unit}" if volume_ml < 10 else f"{volume_ml:.0f} {unit}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from limen.product.criteria import MEASURES
+from limen.product.criteria import MEASURES, volume_unit
 from limen.product.declaration import Criterion, Task
 
 MEASURE_NAMES = {name: m.title[0].upper() + m.title[1:] for name, m in MEASURES.items()}
@@ -106,8 +106,11 @@ def _clause(criterion: Criterion, task: Task, words: str, limit: float) -> str:
             else:
                 of += within_words(criterion.tolerance_mm)
             sized = f" of {size:g} mm or more" if size else ""
-            unit = f" {measure.unit}" if measure.unit and not measure.counts else ""
-            return f"{measure.title}{of}{sized} {words} {limit:g}{unit}"
+            factor, unit = 1.0, "" if measure.counts else measure.unit
+            if unit == "mL":
+                factor, unit = volume_unit(limit)
+            unit = f" {unit}" if unit else ""
+            return f"{measure.title}{of}{sized} {words} {limit * factor:g}{unit}"
         case other:
             return f"{other}{of} {words} {limit:g}"
 
