@@ -68,6 +68,28 @@ def test_finds_the_site_that_fails_and_names_its_cases() -> None:
     assert found[0].low < found[0].rate < found[0].high
 
 
+def test_a_slice_within_a_surer_one_is_left_out_unless_it_fails_clearly_more_often() -> None:
+    def modes(rate_of_small: float) -> list[tuple[str, ...]]:
+        rng = np.random.default_rng(1)
+        rows = []
+        for i in range(400):
+            b, small = i % 3 == 0, bool(rng.random() < 0.3)
+            failed = b and bool(rng.random() < (rate_of_small if small else 0.4))
+            facts = {"site": "B" if b else "A", "small_lesion": small}
+            rows.append(Item(f"c{i}", f"v/c{i}", f"p{i}", failed, facts))
+        return [m.where for m in failure_modes(rows)]
+
+    assert modes(0.4) == [("site = B",)]
+    assert ("site = B", "small lesion") in modes(1.0)
+
+
+def test_facts_are_named_with_their_units() -> None:
+    rows = [
+        Item(f"c{i}", f"v/c{i}", f"p{i}", i < 20, {"long_axis_mm": 5.0 + i / 8}) for i in range(80)
+    ]
+    assert failure_modes(rows)[0].where == ("long axis under 7.47 mm",)
+
+
 def test_names_no_slice_where_there_is_none_more_often_than_stated() -> None:
     named = [
         bool(failure_modes(items(np.random.default_rng(k), 90, 0.2, 0.2), pairs=False))

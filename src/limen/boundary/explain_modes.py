@@ -51,7 +51,7 @@ class FailureMode:
     Attributes
     ----------
     where : tuple of str
-        Its conditions in words, all of which hold: "site = B", "diameter_mm < 7.2".
+        Its conditions in words, all of which hold: "site = B", "diameter under 7.2 mm".
     items, failed, patients : int
         In the slice.
     rate, low, high : float
@@ -107,8 +107,8 @@ def failure_modes(
         Chance that any slice is named although none fails more often (Holm, Scand. J. Stat. 6,
         1979).
     most : int
-        Slices returned; one whose failing items are those of a surer one (four fifths of either)
-        is left out.
+        Slices returned; one whose failing items are a surer one's (four fifths of them) is left
+        out, unless it fails clearly more often: its interval begins above the other's rate.
     pairs : bool
         Whether two facts at once are looked at.
 
@@ -136,17 +136,14 @@ def failure_modes(
     corrected = _holm([p for _, _, p in tested])
     order = np.argsort(corrected, kind="stable")
     found: list[FailureMode] = []
-    kept: list[Array] = []
     for k in order:
         where, mask, _ = tested[int(k)]
         p = corrected[int(k)]
         if p > alpha or len(found) == most:
             break
-        hits = mask & failed
-        if any(_same(hits, other & failed) for other in kept):
-            continue
-        kept.append(mask)
-        found.append(_mode(where, mask, items, failed, patient, p, len(tested)))
+        mode = _mode(where, mask, items, failed, patient, p, len(tested))
+        if not any(_adds_nothing(mode, surer) for surer in found):
+            found.append(mode)
     return found
 
 
@@ -188,15 +185,28 @@ def _slices(items: Sequence[Item]) -> dict[str, tuple[str, Array]]:
         if numbers and len(set(numbers)) > MOST_VALUES // 2:
             x = np.array([float(v) if v in numbers else np.nan for v in values])
             for cut in np.unique(np.quantile(numbers, _QUANTILES)):
-                out[f"{fact} < {cut:.3g}"] = (fact, x < cut)
-                out[f"{fact} >= {cut:.3g}"] = (fact, x >= cut)
+                words, unit = _named(fact)
+                out[f"{words} under {cut:.3g}{unit}"] = (fact, x < cut)
+                out[f"{words} {cut:.3g}{unit} or more"] = (fact, x >= cut)
             continue
         kinds = sorted({str(v) for v in values if v is not None})
         if 2 <= len(kinds) <= MOST_VALUES:
             for kind in kinds:
                 mask = np.array([v is not None and str(v) == kind for v in values])
-                out[f"{fact} = {kind}"] = (fact, mask)
+                yes_or_no = {"True": _named(fact)[0], "False": f"not {_named(fact)[0]}"}
+                out[yes_or_no.get(kind, f"{_named(fact)[0]} = {kind}")] = (fact, mask)
     return out
+
+
+_UNITS = {"mm": " mm", "ml": " mL", "years": " years", "hu": " HU", "db": " dB", "tesla": " T"}
+
+
+def _named(fact: str) -> tuple[str, str]:
+    """A fact's name without its unit, and the unit: "long_axis_mm" is the long axis in mm."""
+    name, _, unit = fact.rpartition("_")
+    if unit in _UNITS and name:
+        return name.replace("_", " "), _UNITS[unit]
+    return fact.replace("_", " "), ""
 
 
 def _p_value(failed: Array, patient: Array, mask: Array) -> float:
@@ -236,9 +246,9 @@ def _holm(p_values: Sequence[float]) -> list[float]:
     return out
 
 
-def _same(a: Array, b: Array) -> bool:
-    both, either = int((a & b).sum()), int((a | b).sum())
-    return either > 0 and both >= 0.8 * either
+def _adds_nothing(mode: FailureMode, surer: FailureMode) -> bool:
+    both = len(set(mode.failing) & set(surer.failing))
+    return both >= 0.8 * len(mode.failing) and mode.low <= surer.rate
 
 
 def _mode(
