@@ -221,10 +221,12 @@ def window_of(number: int) -> Window | None:
     from limen.data.insilico.chest_patient import CHESTS, simulate_patient
 
     patient = simulate_patient(CHESTS.seed, number)
-    counted = [n for n in patient.nodules if n.diameter_mm >= 6]
+    declaration = ct_model()[0]
+    least = max(c.min_diameter_mm or 0 for c in declaration.criteria)
+    counted = [n for n in patient.nodules if n.diameter_mm >= least]
     if not counted:
         return None
-    window = ct_model()[0].model.input.patch
+    window = declaration.model.input.patch
     affine = patient.image.geometry.affine_lps_mm.copy()
     middle = min(counted, key=lambda n: n.diameter_mm).centre_mm
     at = np.linalg.solve(affine, [*middle, 1.0])[:3]

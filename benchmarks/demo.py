@@ -13,7 +13,10 @@ import tempfile
 import time
 from pathlib import Path
 
+import polars as pl
 from table import Row, show
+
+import limen
 
 LIMEN = str(Path(sys.executable).with_name("limen"))
 MODEL = Path(__file__).parents[1] / "examples" / "ct-lung-nodule" / "model" / "nodule.onnx"
@@ -30,6 +33,7 @@ def main() -> None:
         if done.returncode != 0:
             sys.exit(f"limen demo failed: {done.stderr[-500:]}")
         found = json.loads(done.stdout)
+        lesions = limen.load(folder).table("lesions")
         size = sum(
             p.stat().st_size
             for side in ("development", "validation")
@@ -37,21 +41,24 @@ def main() -> None:
             if p.is_file()
         )
     rows = [
-        Row("limen demo, 200 simulated patients and the real scan", took, "s", target="< 300 s",
-            holds=took < 300),
+        Row("limen demo, 190 simulated patients and the real scan, boundary and all", took, "s", target="< 480 s",
+            holds=took < 480),
         Row("size of the simulated cohort", size / 1e6, "MB", target="< 300 MB",
             holds=size < 300e6),
         Row("size of the model", MODEL.stat().st_size / 1e6, "MB", target="< 2 MB",
             holds=MODEL.stat().st_size < 2e6),
     ]  # fmt: skip
     for dataset, summary in found["summaries"].items():
-        judged = next(g for g in summary["sensitivity"] if g["min_diameter_mm"] == 6)
-        share = judged["sensitivity"]["value"]
+        present = lesions.filter(
+            (pl.col("dataset") == dataset) & (pl.col("of") == "reference")
+            & (pl.col("diameter_mm") >= 6)
+        )  # fmt: skip
+        share = present["matched"].is_not_null().mean()
         marks = next(g for g in summary["false_marks"] if not g["min_diameter_mm"])
         a_case = marks["per_case"]["value"]
         simulated = summary["origin"] == "phantom"
         rows += [
-            Row(f"{dataset}: nodules of 6 mm and more found, of {judged['present']}",
+            Row(f"{dataset}: nodules of 6 mm and more found, of {len(present)}",
                 100 * share, "%", target=">= 85 %" if simulated else None,
                 holds=share >= 0.85 if simulated else None),
             Row(f"{dataset}: false marks a case, n = {summary['n_cases']}", a_case, "",

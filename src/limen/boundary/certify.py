@@ -84,6 +84,7 @@ def certify(
     confidence: float,
     origin: str,
     cell: Mapping[str, str] | None = None,
+    leaving: Collection[str] | None = None,
 ) -> Certificate:
     """Test nominal and then each path outward, as far as it holds.
 
@@ -99,6 +100,10 @@ def certify(
     failure_rate, confidence : float
     origin : str
     cell : mapping, optional
+    leaving : collection of str, optional
+        Paths that leave their share to the others when they are certified to their end; default
+        all. A path that these same patients cut short does not: its next step, which was not
+        tested, would have been owed the share first.
 
     Raises
     ------
@@ -123,7 +128,7 @@ def certify(
         patients=at_nominal.patients,
         cases=len(cases),
         nominal=nominal,
-        paths=_outward(paths, count, failure_rate, error) if nominal.certified else (),
+        paths=_outward(paths, count, failure_rate, error, leaving) if nominal.certified else (),
     )
 
 
@@ -135,11 +140,12 @@ def certify_cells(
     failure_rate: float,
     confidence: float,
     origin: str,
+    leaving: Collection[str] | None = None,
 ) -> list[Certificate]:
     """A certificate for each value of each attribute; all hold together at the confidence.
 
     The error is shared by the cells that have patients enough to be certified at all, which
-    their sizes alone decide; the others are "too few to say".
+    their sizes alone decide; the others are "too few to say". ``leaving``: see `certify`.
     """
     named = sorted({(k, v) for c in cases for k, v in c.attributes.items()})
     cells = {(k, v): [c for c in cases if c.attributes.get(k) == v] for k, v in named}
@@ -157,13 +163,18 @@ def certify_cells(
             confidence=1 - (1 - confidence) / shared,
             origin=origin,
             cell={name: value},
+            leaving=leaving,
         )
         found.append(certificate)
     return found
 
 
 def _outward(
-    paths: Mapping[str, Sequence[Condition]], count: Count, rate: float, error: float
+    paths: Mapping[str, Sequence[Condition]],
+    count: Count,
+    rate: float,
+    error: float,
+    leaving: Collection[str] | None,
 ) -> tuple[Path, ...]:
     walked = [name for name, steps in paths.items() if steps]
     shares = {name: error / len(walked) for name in walked}
@@ -188,6 +199,8 @@ def _outward(
         if finished is None:
             break
         open_paths.remove(finished)
+        if leaving is not None and finished not in leaving:
+            continue
         for name in open_paths:
             shares[name] += shares[finished] / len(open_paths)
     for name in open_paths:

@@ -108,7 +108,10 @@ def bounded_json(found: Bounded | None) -> dict[str, Any]:
 
 
 def margins_out(margins: list[Margin], axes: list[SearchAxis]) -> None:
-    """A table of margins, the most fragile first; those failing as acquired are only counted."""
+    """A table of margins, the most fragile first; those failing as acquired are only counted.
+
+    Why a margin cannot be told is in the notes of the search.
+    """
     by_case: dict[str, dict[str, Margin]] = {}
     for margin in margins:
         by_case.setdefault(margin.case, {})[margin.axis] = margin
@@ -122,7 +125,13 @@ def margins_out(margins: list[Margin], axes: list[SearchAxis]) -> None:
         for case, found in sorted(by_case.items(), key=lambda item: fragility(item[1]))
         if any(m.kind != "fails at nominal" for m in found.values())
     }
-    rows = [[case, *(found[a.name].text(a) for a in axes)] for case, found in shown.items()]
+    if not shown:
+        return
+
+    def text(margin: Margin, axis: SearchAxis) -> str:
+        return "cannot tell" if margin.kind == "cannot tell" else margin.text(axis)
+
+    rows = [[case, *(text(found[a.name], a) for a in axes)] for case, found in shown.items()]
     typer.echo()
     table_out("Margins, most fragile first", ["case", *(a.name for a in axes)], rows)
 
@@ -133,6 +142,11 @@ def boundary_out(found: Boundary) -> None:
     for certificate in found.certificates:
         typer.echo()
         _certificate_out(certificate, found)
+        selective = found.selective.get(certificate.origin)
+        if selective is not None:
+            typer.echo(f"Origin {certificate.origin}: {selective.in_words}")
+            if selective.certificate is not None:
+                _steps_out(selective.certificate, found, "Steps outward, where it is sure")
     cells = [
         [
             ", ".join(f"{k} {v}" for k, v in c.cell.items()),
@@ -156,6 +170,10 @@ def _certificate_out(certificate: Certificate, found: Boundary) -> None:
     from limen.boundary.words import certificate_in_words
 
     typer.echo(certificate_in_words(certificate, found.axes))
+    _steps_out(certificate, found, "Steps outward")
+
+
+def _steps_out(certificate: Certificate, found: Boundary, title: str) -> None:
     rows: list[list[str]] = []
     for path in certificate.paths:
         for step in path.steps:
@@ -172,4 +190,4 @@ def _certificate_out(certificate: Certificate, found: Boundary) -> None:
             rows.append([str(cell) for cell in row])
     if rows:
         columns = ["path", "condition", "patients", "failing", "p", "alpha", "certified"]
-        table_out("Steps outward", [*columns, "more needed"], rows)
+        table_out(title, [*columns, "more needed"], rows)

@@ -128,6 +128,11 @@ def _explained_out(found: Explained) -> None:
     typer.echo(e.headroom.because)
     rates: dict[str, Any] = dict(found.guard.rates)
     inside = rates["inside_refused"]
+    if not found.guard.certified:
+        typer.echo(
+            "Guard: refuses every image, as nothing is certified. Were the boundary where "
+            "exploration suggests it, it would be this one:"
+        )
     typer.echo(
         f"Guard: refuses {inside['events']} of {inside['images']} images inside, on "
         f"{inside['patients']} patients left out in turn"

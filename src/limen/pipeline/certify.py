@@ -27,6 +27,7 @@ from limen.pipeline.stress import (
     patients_by_set,
     searched,
     searched_from,
+    unanswered_in_words,
 )
 from limen.pipeline.trials import Subject, Trials, trial_origin
 from limen.pipeline.where_sure import Claim, certify_where_sure, once
@@ -135,7 +136,7 @@ def _boundary(
         if effort.selective and not lost:
             explored = {n: s for n, s in found.sides.exploration.items() if s.origin == origin}
             claim = Claim(risk.failure_rate, 1 - (1 - confidence) / 2, origin)
-            chosen = certify_where_sure(explored, cases, paths, subjects, trials, claim)
+            chosen = certify_where_sure(explored, cases, paths, subjects, trials, told, claim)
             if chosen is not None:
                 selective[origin] = chosen
                 confidence = claim.confidence
@@ -152,17 +153,20 @@ def _boundary(
             origin=origin,
         )
         certificates.append(certificate)
+        tested = _tested(certificate)
         cells += certify_cells(
             cases,
-            _tested(certificate),
+            tested,
             failing,
             failure_rate=risk.failure_rate,
             confidence=risk.confidence,
             origin=origin,
+            leaving=[name for name, steps in tested.items() if len(steps) == len(paths[name])],
         )
         notes += failing.notes()
     for origin in sorted({m.origin for m in margins} - {c.origin for c in certificates}):
         notes.append(f"No certification patient of origin {origin}: nothing is certified of it.")
+    notes += unanswered_in_words(trials, "certification")
     return Boundary(
         axes=found.axes,
         exploration=patients_by_set(found.sides.exploration),
@@ -201,13 +205,13 @@ class _Failing:
 
     def notes(self) -> list[str]:
         words = [
-            f"{len(cases)} cases could not be degraded and count as failing: {what}."
+            f"Cases that could not be degraded and count as failing: {len(cases)}; {what}."
             for what in sorted(set(self._refused.values()))
             if (cases := [c for c, w in self._refused.items() if w == what])
         ]
         if self._lost:
             words.append(
-                f"{len(self._lost)} cases could not be found whole; each is a failing patient."
+                f"Cases that could not be found whole, each a failing patient: {len(self._lost)}."
             )
         return words
 

@@ -60,7 +60,7 @@ def divide(product: Product, subjects: Mapping[str, Subject], leaks: Sequence[st
                 f"no patient is left for {side}: a boundary is searched on some patients and "
                 "certified on others",
                 where="validation",
-                found=f"{len(side_of)} patients",
+                found=f"{len(side_of)} patient{'' if len(side_of) == 1 else 's'}",
                 mend=f"add validation patients; `limen plan` tells how many the claim of at most "
                 f"{100 * product.declaration.risk.failure_rate:g} % failing takes",
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -96,7 +97,7 @@ class Trying:
         self._shown, self._part = shown, part
         self.expect(expected)
         self._made = self._known = 0
-        self._begun = time.monotonic()
+        self._since: float | None = None
         self.seconds_each: float | None = None
 
     def expect(self, expected: Mapping[str, int]) -> None:
@@ -110,12 +111,16 @@ class Trying:
         self._left[subject] = left
         if not self._made:
             return
-        self.seconds_each = (time.monotonic() - self._begun) / self._made
+        self._since = self._since or time.monotonic()
+        words = ""
+        if self._made > 1:  # the first waits for the workers to start, and would mislead
+            self.seconds_each = (time.monotonic() - self._since) / (self._made - 1)
+            seconds = sum(self._left.values()) * self.seconds_each
+            words = f", about {in_minutes(seconds)} left{self._part}"
         finished = sum(not n for n in self._left.values())
-        seconds = sum(self._left.values()) * self.seconds_each
         self._shown.count(
             f"{finished} of {self._total} cases, {self._made + self._known} evaluations "
-            f"({self._known} were there), about {in_minutes(seconds)} left{self._part}"
+            f"({self._known} were there){words}"
         )
 
 
@@ -168,7 +173,8 @@ def searched(
     trials = Trials(product, graph, workers, told)
     found, refused = trials.run({n: _search(chosen[n], axes, effort) for n in chosen}, chosen)
     margins = [m for n in chosen if n in found for m in found[n].margins]
-    margins += [m for n, e in refused.items() for m in _untold(chosen[n], axes, e)]
+    some = {n: s for n, s in chosen.items() if n in refused}
+    margins += _axis_by_axis(trials, some, axes, told)
     failing = {n: s for n, s in sides.exploration.items() if not as_acquired(product, s).passed}
     margins += [m for s in failing.values() for m in _none(s, axes)]
     record = {
@@ -180,7 +186,12 @@ def searched(
         "frontiers": [
             f.as_dict() for n in chosen if n in found and (f := found[n].frontier) is not None
         ],
-        "notes": notes + _profile(effort, sides, axes, told.seconds_each),
+        "notes": [
+            *notes,
+            *_untold_in_words(margins, axes),
+            *unanswered_in_words(trials, "exploration"),
+            *_profile(effort, sides, axes, told.seconds_each),
+        ],
     }
     product.store.put_json(listing(sides.exploration))
     digest = product.store.put_json(record)
@@ -313,19 +324,46 @@ def _chosen(
 
 def _search(subject: Subject, axes: Sequence[SearchAxis], effort: Effort) -> Any:
     from limen.boundary.frontier import BUDGET
-    from limen.boundary.search import Explored, search_case
+    from limen.boundary.search import search_case
 
     several = effort.frontier and 2 <= len(axes) <= 4
-    explored = Explored(subject.name, subject.case.patient, subject.origin)
-    return search_case(explored, axes, frontier_trials=BUDGET[len(axes)] if several else 0)
+    trials = BUDGET[len(axes)] if several else 0
+    return search_case(_explored(subject), axes, frontier_trials=trials)
+
+
+def _explored(subject: Subject) -> Any:
+    from limen.boundary.search import Explored
+
+    return Explored(subject.name, subject.case.patient, subject.origin)
+
+
+def _axis_by_axis(
+    trials: Trials, subjects: Mapping[str, Subject], axes: Sequence[SearchAxis], told: Trying
+) -> list[Margin]:
+    """Margins of cases of which one axis cannot be simulated: another may be."""
+    from limen.boundary.search import search_case
+
+    margins = []
+    for axis in axes if subjects else ():
+        told.expect(dict.fromkeys(subjects, _steps_of(axis.tolerance)))
+        asking = {n: search_case(_explored(s), (axis,)) for n, s in subjects.items()}
+        found, refused = trials.run(asking, subjects)
+        margins += [m for n in subjects if n in found for m in found[n].margins]
+        margins += [_untold(subjects[n], axis, refused[n]) for n in subjects if n in refused]
+    return margins
 
 
 def _expected(axes: Sequence[SearchAxis], effort: Effort) -> int:
     """Evaluations of a case, roughly."""
     from limen.boundary.frontier import BUDGET
 
-    margins = round(len(axes) * (3 + math.log2(1 / effort.tolerance)))
+    margins = len(axes) * _steps_of(effort.tolerance)
     return max(margins, BUDGET.get(len(axes), 0)) if effort.frontier else margins
+
+
+def _steps_of(tolerance: float) -> int:
+    """Evaluations of one axis of a case, roughly."""
+    return round(3 + math.log2(1 / tolerance))
 
 
 def _profile(
@@ -346,13 +384,38 @@ def _profile(
     ]
 
 
-def _untold(subject: Subject, axes: Sequence[SearchAxis], error: CannotDegrade) -> list[Margin]:
+def _untold(subject: Subject, axis: SearchAxis, error: CannotDegrade) -> Margin:
     words = f"{error.what} ({error.found})" if error.found else error.what
+    return Margin(subject.name, subject.case.patient, subject.origin, axis.name, "cannot tell",
+                  None, None, 0, words)  # fmt: skip
+
+
+def _untold_in_words(margins: Sequence[Margin], axes: Sequence[SearchAxis]) -> list[str]:
+    """Of each axis that some cases cannot be degraded along: how many, and why the first."""
+    words = []
+    for axis in axes:
+        untold = [m for m in margins if m.axis == axis.name and m.kind == "cannot tell"]
+        if untold:
+            words.append(
+                f"{in_number(len(untold), 'exploration case')} cannot be degraded along "
+                f"{axis.name}; {untold[0].case}: {untold[0].because}."
+            )
+    return words
+
+
+def unanswered_in_words(trials: Trials, side: str) -> list[str]:
+    """In how many cases the model gave no answer at some degraded image, by reason."""
+    counts = Counter(trials.unanswered.values())
     return [
-        Margin(subject.name, subject.case.patient, subject.origin, a.name, "cannot tell", None,
-               None, 0, words)
-        for a in axes
-    ]  # fmt: skip
+        f"The model gave no answer on degraded images of {in_number(n, f'{side} case')}, which "
+        f"counts as failing: {why}."
+        for why, n in sorted(counts.items())
+    ]
+
+
+def in_number(n: int, thing: str) -> str:
+    """As "1 case", "3 cases"."""
+    return f"{n} {thing}{'' if n == 1 else 's'}"
 
 
 def _none(subject: Subject, axes: Sequence[SearchAxis]) -> list[Margin]:

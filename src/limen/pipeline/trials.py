@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 Found = TypeVar("Found")
 Asking = Generator[Condition, Trial, Found]
 Event = Literal["made", "known", "finished"]
+_NO_ANSWER = "the model gave no answer: "
 
 
 def trial_origin(dataset: LoadedSet) -> str:
@@ -95,6 +96,8 @@ class Trials:
             "nominal": digest_json(self._nominal),
         }
         self.made = 0
+        self.unanswered: dict[str, str] = {}
+        """By subject: why the model gave no answer at a condition beyond nominal."""
 
     def run(
         self,
@@ -128,10 +131,10 @@ class Trials:
             def go_on(name: str, trial: Trial | None) -> None:
                 """Answer from memory as long as it can, then ask a worker."""
                 try:
-                    asked = asking[name].send(trial) if trial else next(asking[name])
+                    asked = self._send(asking, name, trial) if trial else next(asking[name])
                     while (known := recall(subjects[name], asked)) is not None:
                         self._told(name, "known")
-                        asked = asking[name].send(known)
+                        asked = self._send(asking, name, known)
                 except StopIteration as done:
                     answers[name] = done.value
                     self._told(name, "finished")
@@ -155,6 +158,11 @@ class Trials:
                     continue
                 go_on(job.subject, trial)
         return answers, refused
+
+    def _send(self, asking: Mapping[str, Asking[Found]], name: str, trial: Trial) -> Condition:
+        if trial.crashed and trial.condition:
+            self.unanswered[name] = trial.reasons[0].removeprefix(_NO_ANSWER).partition(" (")[0]
+        return asking[name].send(trial)
 
     def remembered(self, subject: Subject, condition: Condition) -> Trial | None:
         """The trial as the store has it; at nominal, what the evaluation found.
@@ -233,7 +241,7 @@ class Trials:
         if "error" in kept:
             error = kept["error"]
             found = f" ({error['found']})" if error["found"] else ""
-            reason = f"the model gave no answer: {error['what']}{found}"
+            reason = f"{_NO_ANSWER}{error['what']}{found}"
             return Trial(dict(condition), False, (reason,), crashed=True)
         trial = _judged(self.product, condition, kept["measurement"])
         return replace(trial, uncertainty=kept.get("uncertainty_ml"))

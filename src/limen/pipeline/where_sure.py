@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from limen.boundary import Condition, Selective, Trial
 from limen.boundary.certify import CertificationCase
 from limen.boundary.selective import certify_selective, learn_threshold
 from limen.pipeline.trials import Subject, Trials, as_acquired
+from limen.product import OnnxModel
+
+if TYPE_CHECKING:
+    from limen.pipeline.stress import Trying
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,7 @@ def certify_where_sure(
     paths: Mapping[str, Sequence[Condition]],
     subjects: Mapping[str, Subject],
     trials: Trials,
+    told: Trying,
     claim: Claim,
 ) -> Selective | None:
     """Use under a threshold; None where exploration says that it is not needed or has no chance.
@@ -34,8 +40,11 @@ def certify_where_sure(
     where use on all patients is in danger: where more than half the stated rate of exploration
     patients fails.
     """
-    patients = {s.case.patient for s in exploration.values()}
     product = trials.product
+    model = product.declaration.model
+    if not isinstance(model, OnnxModel) or model.output.holds != "scores":
+        return None  # it says nothing of how sure it is
+    patients = {s.case.patient for s in exploration.values()}
     failed = {s.case.patient for s in exploration.values() if not as_acquired(product, s).passed}
     if not patients or len(failed) / len(patients) <= claim.failure_rate / 2:
         return None
@@ -44,6 +53,7 @@ def certify_where_sure(
         condition: Condition, names: Sequence[str], known: Mapping[str, Subject] = subjects
     ) -> dict[str, Trial]:
         asked = {n: known[n] for n in names}
+        told.expect(dict.fromkeys(asked, 1))
         found, refused = trials.run(
             {n: once(condition) for n in asked}, asked, with_uncertainty=True
         )

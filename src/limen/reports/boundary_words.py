@@ -279,10 +279,16 @@ def _guard_words(guard: Guard) -> list[str]:
     if not rates:
         return []
     inside = rates["inside_refused"]
-    found = [
+    found = []
+    if not guard.certified:
+        found.append(
+            "The guard refuses every image, as nothing is certified; these figures are of a "
+            "boundary where exploration suggests it."
+        )
+    found.append(
         f"The guard refuses {inside['events']} of {inside['images']} images inside "
         f"({_share(inside['rate'])}; {inside['patients']} patients, each left out)."
-    ]
+    )
     for guarded in guard.parts.axes:
         axis, name = guarded.axis, guarded.axis.name
         reader = guarded.by_header or guarded.by_image
