@@ -220,6 +220,46 @@ def test_cells_are_wrong_together_no_oftener_than_stated():
 # --- selective use -------------------------------------------------------------------------------
 
 
+def test_a_cell_certifies_no_step_that_it_would_not_by_itself():
+    """A path that all patients cut short leaves no share: each cell stays within its own test."""
+    rng = np.random.default_rng(7)
+    compared = 0
+    for _ in range(60):
+        cases = [
+            CertificationCase(f"set/{p}", f"p{p}", {"site": "A" if p < 60 else "B"})
+            for p in range(110)
+        ]
+        # the patients of B fail early along x, so that all together go no further there
+        reach = {
+            c.case: rng.uniform(0.1 if c.attributes["site"] == "B" else 0.75, 4.0, 2) for c in cases
+        }
+
+        def failing(condition, names, reach=reach):
+            x, y = severity(condition)
+            return [n for n in names if x > reach[n][0] or y > reach[n][1]]
+
+        whole = certified(cases, failing)
+        tested = {p.name: [s.condition for s in p.steps] for p in whole.paths}
+        cells = certify_cells(
+            cases,
+            tested,
+            failing,
+            failure_rate=RATE,
+            confidence=SURE,
+            origin="phantom",
+            leaving=[name for name, steps in tested.items() if len(steps) == len(PATHS[name])],
+        )
+        for cell in cells:
+            own = [c for c in cases if c.attributes == cell.cell]
+            alone = certified(own, failing, confidence=cell.confidence)
+            steps = {(p.name, *s.condition.items()) for p in cell.paths for s in p.steps
+                     if s.certified}  # fmt: skip
+            assert steps <= {(p.name, *s.condition.items()) for p in alone.paths for s in p.steps
+                             if s.certified}  # fmt: skip
+            compared += len(steps)
+    assert compared
+
+
 def trial(uncertainty: float, passed: bool) -> Trial:
     return Trial({}, passed, (), uncertainty=uncertainty)
 
