@@ -187,6 +187,8 @@ def test_a_model_that_crashes_fails_its_case_and_not_the_run(tmp_path: Path):
     assert "NaN" in crashed[0]["error"]["what"]
     flips = [m for m in found.record["margins"] if m["kind"] == "flips"]
     assert flips
+    assert any("gave no answer on degraded images" in n and "NaN" in n
+               for n in found.record["notes"])  # fmt: skip
     assert certify(product, effort=SHORT, workers=1).certificates[0].answer == "certified"
 
 
@@ -274,6 +276,24 @@ def test_an_image_without_noise_cannot_tell_its_dose(tmp_path: Path):
     told = [m for m in found.record["margins"] if m["kind"] == "cannot tell"]
     assert told
     assert all("photons" in m["because"] for m in told)
+
+
+def test_an_axis_that_cannot_be_told_leaves_the_others(tmp_path: Path):
+    """The images have no noise, so dose cannot be told; blur is found as where it is alone."""
+    blur = "  ct.kernel: {from: 0 mm, to: 12 mm}\n"
+    effort = Effort("test", 1 / 4, None, 2, True, 1, False)
+    margins = {}
+    for name, dose in (("both", "  ct.dose: {from: 1.0, to: 0.1}\n"), ("alone", "")):
+        product = limen.load(with_axes(tmp_path / name, physics=f"physics:\n{dose}{blur}"))
+        product.evaluate(workers=1)
+        found = stress(product, effort=effort, workers=1).record
+        margins[name] = [m for m in found["margins"] if m["axis"] == "ct.kernel"]
+        notes = "\n".join(found["notes"])
+        assert ("cannot be degraded along ct.dose" in notes) == bool(dose)
+    plain = [{k: m[k] for k in ("case", "kind", "last_pass", "first_fail")}
+             for m in margins["alone"]]  # fmt: skip
+    assert plain == [{k: m[k] for k in plain[0]} for m in margins["both"]]
+    assert any(m["kind"] == "flips" for m in plain)
 
 
 def test_two_origins_never_share_a_certificate(tmp_path: Path):

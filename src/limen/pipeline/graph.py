@@ -38,7 +38,7 @@ METHODS = {
     "stress": "boundary.search/2",
     "boundary": "boundary.certify/2",
     "seen": "boundary.guard_features/3",
-    "guard": "boundary.guard/2",
+    "guard": "boundary.guard/3",
     "second-reading": "data.second-reading/1",
     "learning-curve": "data.learning-curve/1",
     "explanation": "boundary.explain/3",
