@@ -13,7 +13,7 @@ import pytest
 from guard_phantoms import AFFINE, LIMIT, SHAPE, body, phantom_guard, shown, volume
 
 from limen.boundary.guard import Guard
-from limen.boundary.guard_calibration import GuardError
+from limen.boundary.guard_calibration import GuardError, Shown
 from limen.boundary.guard_file import BOUNDARY_FILE, DIGESTS_FILE, digests_of
 from limen.boundary.guard_fit import fit_parts
 from limen.data import DataError, write_nifti
@@ -58,6 +58,24 @@ def test_the_interval_of_a_reading_holds_the_truth(guard: Guard) -> None:
 def test_refuses_a_flipped_volume(guard: Guard, axis: int, words: str) -> None:
     found = [refused(guard, np.flip(body(p), axis)) for p in NEW_PATIENTS]
     assert np.mean([words in text for text in found]) > 0.6
+
+
+def test_a_direction_in_which_patients_look_alike_is_not_judged_and_said() -> None:
+    """Bodies that are their own mirror image on average say nothing of left and right."""
+    rng = np.random.default_rng(3)
+
+    def either(seen: Shown) -> Shown:
+        blocks = seen.seen.blocks[::-1] if rng.uniform() < 0.5 else seen.seen.blocks
+        return replace(seen, seen=replace(seen.seen, blocks=blocks))
+
+    plain = replace(
+        phantom_guard(), parts=fit_parts([either(shown(p, 1.0)) for p in range(20)], [])
+    )
+    answers = [plain(volume(np.flip(body(p), 0))) for p in NEW_PATIENTS]
+    checks = [next(c for c in a.checks if c.name == "orientation") for a in answers]
+    assert all(c.answer == "inside" for c in checks)
+    assert all("alike with left and right changed" in c.in_words for c in checks)
+    assert plain(volume(np.flip(body(110), 2))).answer == "outside"
 
 
 def test_what_is_stored_the_other_way_round_is_the_same_image(guard: Guard) -> None:

@@ -231,6 +231,14 @@ def test_the_verbs_exit_status_is_the_answer(
     assert "noise" not in json.dumps([t["image"] for t in told])
     code, _ = run(capsys, monkeypatch, "guard", str(explained), str(tmp_path / "absent.nii.gz"))
     assert code == 2
+    # one that cannot be read takes nothing from the answers on the others
+    absent = str(tmp_path / "absent.nii.gz")
+    code, said = run(capsys, monkeypatch, "guard", str(explained), absent, str(inside))
+    assert code == 2 and "image 1: not judged" in said and "image 2: inside" in said
+    code, said = run(capsys, monkeypatch, "guard", str(explained), absent, str(noise), "--json")
+    told = json.loads(said)["images"]
+    assert code == 2 and [t["answer"] for t in told] == [None, "outside"]
+    assert told[0]["unreadable"]["mend"] and "absent" not in said
     code, said = run(capsys, monkeypatch, "explain", str(explained), "--quick", "--json")
     assert code == 0 and json.loads(said)["certified"] is True
 

@@ -34,6 +34,9 @@ Word = Literal["inside", "outside", "cannot tell"]
 
 SMALLEST_PIXELS = 32
 """Along x and y; a smaller image holds too little to look at."""
+_SEEN_AT_LEAST = 0.25
+"""A way to put a volume wrong is judged where at least this share of calibration patients betrays
+it. Where patients look alike both ways a judgement would refuse right volumes and no others."""
 FORMAT = 3
 """Of a guard on disk. Raised with what is read off images (`guard_features`): a guard of other
 features must not judge by these."""
@@ -243,13 +246,18 @@ class Guard:
 
     def _orientation(self, seen: Seen) -> Check:
         worst: tuple[float, str] | None = None
-        for turn in self.parts.turns:
+        judged = [turn for turn in self.parts.turns if turn.seen >= _SEEN_AT_LEAST]
+        for turn in judged:
             below = turn.refused_below - turn.score(seen.blocks)
             if below > 0 and (worst is None or below > worst[0]):
                 worst = (below, turn.name)
         if worst is not None:
             return Check("orientation", "outside", f"the volume looks as if {worst[1]}")
-        return Check("orientation", "inside", "the volume lies as calibration patients do")
+        words = "the volume lies as calibration patients do"
+        alike = [turn.name for turn in self.parts.turns if turn.seen < _SEEN_AT_LEAST]
+        if alike:
+            words += f"; they look alike with {', or '.join(alike)}"
+        return Check("orientation", "inside", words)
 
     def _condition(self, guarded: GuardedAxis, seen: Seen, attributes: Mapping[str, Any]) -> Check:
         axis = guarded.axis

@@ -11,6 +11,7 @@ from limen.cli.show import Folder, Json, Shown, Workers, json_out
 
 if TYPE_CHECKING:
     from limen.boundary import GuardAnswer
+    from limen.errors import LimenError
     from limen.pipeline.explain import Explained
 
 
@@ -166,20 +167,46 @@ def guard(
     the release was altered.
     """
     from limen.boundary import Guard
+    from limen.errors import LimenError
 
     loaded = Guard.load(product)
-    answers = [loaded(image) for image in images]
+    answers: list[GuardAnswer | LimenError] = []
+    for image in images:
+        try:
+            answers.append(loaded(image))
+        except LimenError as error:
+            if len(images) == 1:
+                raise
+            answers.append(error)
+    # by number: names of files may identify a patient
     if as_json:
-        # by number: names of files may identify a patient
-        json_out({"images": [{"image": n, **a.as_dict()} for n, a in enumerate(answers, 1)]})
+        json_out({"images": [_as_dict(n, a) for n, a in enumerate(answers, 1)]})
     else:
         for number, answer in enumerate(answers, 1):
             _answer_out(number, answer)
-    if any(a.answer != "inside" for a in answers):
+    if any(isinstance(a, LimenError) for a in answers):
+        raise typer.Exit(2)
+    if any(a.answer != "inside" for a in answers if not isinstance(a, LimenError)):
         raise typer.Exit(1)
 
 
-def _answer_out(number: int, answer: GuardAnswer) -> None:
+def _as_dict(number: int, answer: GuardAnswer | LimenError) -> dict[str, Any]:
+    from limen.errors import LimenError
+
+    if isinstance(answer, LimenError):
+        return {"image": number, "answer": None, "unreadable": answer.as_dict()}
+    return {"image": number, **answer.as_dict()}
+
+
+def _answer_out(number: int, answer: GuardAnswer | LimenError) -> None:
+    from limen.errors import LimenError
+
+    if isinstance(answer, LimenError):
+        typer.echo(f"image {number}: not judged: {answer.what}")
+        for key in ("found", "mend"):
+            if (words := getattr(answer, key)) is not None:
+                typer.echo(f"  {key}: {words}")
+        return
     typer.echo(f"image {number}: {answer.answer}")
     for reason in answer.reasons:
         typer.echo(f"  {reason}")
