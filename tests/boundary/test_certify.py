@@ -12,6 +12,7 @@ from limen.boundary import TOGETHER, Boundary, Certificate, Margin, SearchAxis, 
 from limen.boundary.certify import CertificationCase, certify, certify_cells, everybody
 from limen.boundary.paths import plan_paths
 from limen.boundary.selective import certify_selective, learn_threshold
+from limen.boundary.words import condition_in_words
 
 RATE, SURE = 0.10, 0.95
 AXES = (SearchAxis("x", "mm", 0.0, 1.0, 0.1), SearchAxis("y", "", 1.0, 0.1, 0.1, "log"))
@@ -331,6 +332,12 @@ def test_paths_lead_outward_to_where_too_many_would_fail():
     third = np.linspace(0.3, 0.9, 20)[2]
     assert at[2] == pytest.approx(third, abs=1e-5)
     assert len(found[TOGETHER][0]) == 2
+
+
+def test_a_condition_on_several_axes_names_each_in_the_order_of_the_axes():
+    condition = {"y": 0.5, "x": 0.25}
+    assert condition_in_words(condition, AXES) == "x 0.25 mm, y 0.5"
+    assert condition_in_words({"x": 0.25}, AXES) == "0.25 mm"
 
 
 def test_a_boundary_survives_json():

@@ -71,6 +71,8 @@ def test_advises_what_the_lowest_ceiling_is() -> None:
     assert headroom(now).advice == "cannot tell"
     assert headroom([True] * 1 + [False] * 59).advice == "stop here"
     assert headroom([False] * 60).advice == "stop here"
+    # the exact bound of no failure in n: 1 - 0.05 ** (1 / n)
+    assert f"at most {100 * (1 - 0.05 ** (1 / 60)):.3g} %" in headroom([False] * 60).because
 
 
 def test_tells_the_gain_that_could_be_seen_and_what_is_missing() -> None:

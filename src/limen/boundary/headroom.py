@@ -276,6 +276,12 @@ def _advice(
     smallest: float | None,
 ) -> tuple[Advice, str]:
     now = _now(rate, n)
+    if rate <= 0:
+        from limen.measures.intervals import clopper_pearson_upper
+
+        most = _percent(clopper_pearson_upper(0, n))
+        words = f"none of {n} validation patients fails, so nothing is left to gain on them"
+        return "stop here", f"{words} (at most {most} fail, with 95 % confidence)."
     if smallest is None or rate < smallest:
         seen = f"even a model without failures could not be told from this one on {n} patients"
         return "stop here", f"{now}; {seen}: only more validation patients could show a gain."

@@ -94,7 +94,7 @@ class Trial:
     crashed : bool
         The model gave no answer; that is a failure of the case.
     uncertainty : float or None
-        Of the model about its own answer, where it gives scores; larger is less certain.
+        Of the model about its own answer, where it gives scores: its undecided volume in mL.
     """
 
     condition: Condition
@@ -384,7 +384,8 @@ class Selective:
     Attributes
     ----------
     threshold : float or None
-        Answer when the model's uncertainty is at most this; None: no threshold is certified.
+        Answer when the model's uncertainty, in mL, is at most this; None: no threshold is
+        certified.
     answered : float or None
         Share of certification patients still answered at nominal.
     patients_answered, failed : int

@@ -109,8 +109,8 @@ def certify_selective(
     share = nominal.patients / everyone if everyone else None
     found = (
         f"{nominal.failed} of {nominal.patients} answered patients fail; "
-        f"{nominal.patients} of {everyone} are answered at an uncertainty of at most "
-        f"{threshold:.3g}"
+        f"{nominal.patients} of {everyone} are answered, those with at most {threshold:.3g} mL "
+        "undecided"
     )
     if certificate.answer == "certified":
         words = f"Certified where the model is sure: {found}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from limen.boundary.result import TOGETHER, Certificate, SearchAxis, Step
+from limen.boundary.result import TOGETHER, Certificate, Condition, SearchAxis, Step
 
 
 def certificate_in_words(certificate: Certificate, axes: Sequence[SearchAxis]) -> str:
@@ -25,18 +25,13 @@ def certificate_in_words(certificate: Certificate, axes: Sequence[SearchAxis]) -
             f"(p = {nominal.p_value:.2g}, needed at most {nominal.alpha:.2g}); that {claim}"
             f"confidence would take {_more(nominal)} without a failure."
         )
-    by_name = {a.name: a for a in axes}
     parts = []
     for path in c.paths:
         reached = path.reached
         if reached is None:
             words = "not beyond nominal"
         else:
-            words = " and ".join(
-                f"{by_name[n].text(v)}" if path.name != TOGETHER else f"{n} {by_name[n].text(v)}"
-                for n, v in reached.items()
-            )
-            words = f"to {words}"
+            words = f"to {condition_in_words(reached, axes, joined=' and ')}"
         stopped = path.stopped
         if stopped is not None and stopped.more_patients is not None:
             words += f" (the next step would take {_more(stopped)} without a failure)"
@@ -45,6 +40,18 @@ def certificate_in_words(certificate: Certificate, axes: Sequence[SearchAxis]) -
     return (
         f"{whose}: certified that {claim}confidence, for all of this at once: the images as "
         f"acquired ({counts}); {'; '.join(parts)}."
+    )
+
+
+def condition_in_words(
+    condition: Condition, axes: Sequence[SearchAxis], *, joined: str = ", "
+) -> str:
+    """As "3.5 mm"; on several axes each with its name, in the order of ``axes``."""
+    named = len(condition) > 1
+    return joined.join(
+        f"{a.name} {a.text(condition[a.name])}" if named else a.text(condition[a.name])
+        for a in axes
+        if a.name in condition
     )
 
 

@@ -174,14 +174,15 @@ def _certificate_out(certificate: Certificate, found: Boundary) -> None:
 
 
 def _steps_out(certificate: Certificate, found: Boundary, title: str) -> None:
+    from limen.boundary.words import condition_in_words
+
     rows: list[list[str]] = []
     for path in certificate.paths:
         for step in path.steps:
             row: list[Any] = [
                 path.name,
-                ", ".join(found.axis(n).text(v) for n, v in step.condition.items()),
-                step.patients,
-                step.failed,
+                condition_in_words(step.condition, found.axes, joined="\n"),
+                f"{step.failed} of {step.patients}",
                 f"{step.p_value:.2g}",
                 f"{step.alpha:.2g}",
                 "yes" if step.certified else "no",
@@ -189,5 +190,5 @@ def _steps_out(certificate: Certificate, found: Boundary, title: str) -> None:
             ]
             rows.append([str(cell) for cell in row])
     if rows:
-        columns = ["path", "condition", "patients", "failing", "p", "alpha", "certified"]
+        columns = ["path", "condition", "failing", "p", "alpha", "certified"]
         table_out(title, [*columns, "more needed"], rows)

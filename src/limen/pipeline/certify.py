@@ -141,7 +141,7 @@ def _boundary(
                 selective[origin] = chosen
                 confidence = claim.confidence
                 notes.append(
-                    f"Origin {origin}: use on all and use where the model is sure are certified "
+                    f"Origin {origin}: use on all and use where the model is sure are tested "
                     f"at {100 * confidence:.4g} % each, so that both hold together."
                 )
         certificate = certify_paths(

@@ -41,7 +41,7 @@ METHODS = {
     "guard": "boundary.guard/3",
     "second-reading": "data.second-reading/1",
     "learning-curve": "data.learning-curve/1",
-    "explanation": "boundary.explain/3",
+    "explanation": "boundary.explain/4",
     "report": "reports.report/3",
     "report-content": "reports.content/1",
 }
