@@ -14,13 +14,13 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from loky import ProcessPoolExecutor
 from sklearn.gaussian_process import GaussianProcessClassifier
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel
 from table import Row, show
@@ -38,8 +38,7 @@ Array = np.ndarray
 CASE = Explored("set/case", "patient", "phantom")
 GRID = np.array(list(itertools.product(np.linspace(0, 1, 10), repeat=4)))
 PATIENTS = 2
-"""Of the example's validation set for each pair of axes: the first that pass as acquired and fail
-at the worst of both."""
+"""Of the example's validation set, for each pair of axes."""
 
 
 def main() -> None:
@@ -264,17 +263,18 @@ def ct_verdict(number: int, condition: Condition) -> bool | None:
 
 
 def ct_example() -> list[Row]:
-    """Every pair of declared axes, on the first validation patients whose verdict flips on it."""
+    """Every pair of declared axes, on the first validation patients whose verdict flips before the
+    middle of both: so that the frontier crosses the searched range, and not its farthest corner."""
     from limen.data.insilico.chest_patient import CHESTS
 
     rows: list[Row] = []
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         for pair in itertools.combinations(ct_axes().values(), 2):
-            worst = {a.name: a.worst for a in pair}
+            middle = {a.name: a.value(0.5) for a in pair}
             numbers = (
                 n
                 for n in CHESTS.numbers("validation")
-                if ct_verdict(n, {}) and ct_verdict(n, worst) is False
+                if ct_verdict(n, {}) and ct_verdict(n, middle) is False
             )
             for number in itertools.islice(numbers, PATIENTS):
                 rows += one_pair(pool, number, pair)

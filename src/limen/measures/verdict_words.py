@@ -29,6 +29,7 @@ def label_reason(
     if "volume" in measure:
         side = " too large" if row.voxels_prediction > row.voxels_reference else " too small"
         found, truth = row.volume_prediction_ml, row.volume_reference_ml
+        assert found is not None and truth is not None  # else the error would have no value
         factor, unit = volume_unit(max(found, truth))
         side += f" ({found * factor:.3g} {unit} against {truth * factor:.3g} {unit})"
     factor, unit = 1.0, MEASURES[measure].unit
