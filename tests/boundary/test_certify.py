@@ -157,6 +157,24 @@ def test_behind_the_gate_the_error_is_shared_and_passed_on():
     assert all(s.alpha == pytest.approx(0.05) for s in found.paths[1].steps)
 
 
+def test_no_axis_is_claimed_farther_in_company_than_alone():
+    """x alone is cut short at its second step; x and y at once are not, by other patients' luck."""
+    steps = {
+        "x": [{"x": 0.2}, {"x": 0.8}],
+        "y": [{"y": AXES[1].value(0.5)}],
+        "together": [{"x": 0.6, "y": AXES[1].value(0.4)}],
+    }
+
+    def failing(condition, names):
+        return set(names) if condition == {"x": 0.8} else set()
+
+    found = certified(cases_of(100), failing, steps)
+    assert found.corners[-1] == steps["together"][0] and found.limit("x") == 0.2
+    assert found.together(AXES) == {"x": 0.2, "y": AXES[1].value(0.4)}
+    assert not found.contains({"x": 0.6}, AXES)
+    assert found.contains({"x": 0.2, "y": AXES[1].value(0.4)}, AXES)
+
+
 def test_two_axes_alone_do_not_certify_both_at_once():
     def failing(condition, names):
         return set(names) if len(condition) == 2 else set()

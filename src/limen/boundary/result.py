@@ -337,6 +337,25 @@ class Certificate:
                 return path.reached[axis]
         return None
 
+    def together(self, axes: Iterable[SearchAxis]) -> Condition | None:
+        """How far all axes are certified at once, none of them farther than it is alone.
+
+        The path of all axes can reach farther on one than that one's own did, whose next step was
+        too large: what was not certified alone is then not claimed in company.
+        """
+        known = {a.name: a for a in axes}
+        alone = {p.name: p.reached for p in self.paths if p.name != TOGETHER}
+        path = next((p for p in self.paths if p.name == TOGETHER), None)
+        if path is None or path.reached is None:
+            return None
+        held = {}
+        for name, value in path.reached.items():
+            if name not in alone:
+                held[name] = value
+            elif (own := alone[name]) is not None:
+                held[name] = value if known[name].is_milder(value, own[name]) else own[name]
+        return held if len(held) > 1 else None
+
     def contains(self, condition: Condition, axes: Iterable[SearchAxis]) -> bool:
         """Whether a condition is milder on every axis than one certified corner.
 
@@ -349,11 +368,13 @@ class Certificate:
         known = {a.name: a for a in axes}
         if not set(condition) <= set(known):
             return False
+        alone = [p.reached for p in self.paths if p.name != TOGETHER]
         return any(
             all(
                 known[n].is_milder(v, corner.get(n, known[n].nominal)) for n, v in condition.items()
             )
-            for corner in (*self.corners, {})
+            for corner in (*alone, self.together(known.values()), {})
+            if corner is not None
         )
 
     def as_dict(self) -> dict[str, Any]:

@@ -136,7 +136,7 @@ def _trust_on(
             continue
         axis = boundary.axis(path.name)
         found.append(f"{_named(axis)}: {_way(axis)} {axis.text(path.reached[path.name])}.")
-    together = next((p.reached for p in certificate.paths if p.name == TOGETHER), None)
+    together = certificate.together(boundary.axes)
     if together:
         parts = [f"{n} {boundary.axis(n).text(v)}" for n, v in together.items()]
         found.append(f"All of it at once: {', '.join(parts)}.")
@@ -162,8 +162,7 @@ def _not_when(
         else:
             found.append(f"{_named(axis)} is {word} {where}.")
     if len(boundary.axes) > 1:
-        together = next((p.reached for p in certificate.paths if p.name == TOGETHER), None)
-        if together is None:
+        if certificate.together(boundary.axes) is None:
             found.append("Two of these are worse than as acquired at once: not certified together.")
         else:
             found.append("Several of these are near their own limit at once.")
