@@ -57,6 +57,21 @@ def test_the_page_names_each_limit_with_its_unit() -> None:
         assert words in said, words
 
 
+def test_a_declared_axis_that_was_not_searched_is_not_trusted_and_the_profile_is_told() -> None:
+    found = boundary()
+    quick = "Profile quick: the first 3 axes. The full profile takes all axes: 22 min."
+    declared = declaration()
+    declared = declared.model_copy(
+        update={"physics": dict.fromkeys([a.name for a in found.axes] + ["ct.kernel"])}
+    )
+    made = document(
+        declaration=declared, boundary=replace(found, notes=(*found.notes, "Another.", quick))
+    )
+    unsearched = [words for words in made.not_when if "not searched" in words]
+    assert len(unsearched) == 1 and "(ct.kernel)" in unsearched[0]
+    assert made.based_on[-1] == "Profile quick: the first 3 axes."
+
+
 def test_an_empty_boundary_says_so_and_trusts_nothing() -> None:
     said = text(boundary_page(document(certified=False)))
     assert "Nothing is certified." in said and "Nothing yet." in said

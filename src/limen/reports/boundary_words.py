@@ -161,6 +161,12 @@ def _not_when(
             found.append(f"{_named(axis)} is {word} {where}: nothing beyond was searched.")
         else:
             found.append(f"{_named(axis)} is {word} {where}.")
+    searched = {axis.name for axis in boundary.axes}
+    found += [
+        f"{_named_by(name)} is worse than as acquired: it was not searched."
+        for name in declaration.physics
+        if name not in searched
+    ]
     if len(boundary.axes) > 1:
         if certificate.together(boundary.axes) is None:
             found.append("Two of these are worse than as acquired at once: not certified together.")
@@ -311,6 +317,7 @@ def _based_on(declaration: Declaration, boundary: Boundary, guard: Guard) -> tup
         *_evidence(boundary, guard.origin),
         f"A case passes when: {criteria}.",
         *boundary.notes[:2],
+        *(f"{n.partition('. ')[0]}." for n in boundary.notes[2:] if n.startswith("Profile")),
     )
 
 
@@ -361,11 +368,15 @@ def _confidence(declaration: Declaration, certificate: Certificate | None) -> st
 
 
 def _named(axis: SearchAxis) -> str:
-    known = AXES.get(axis.name)
+    return _named_by(axis.name)
+
+
+def _named_by(name: str) -> str:
+    known = AXES.get(name)
     if known is None:
-        return axis.name
+        return name
     words = known.description.partition(":")[0].rstrip(".")
-    return f"{words[0].upper()}{words[1:]} ({axis.name})"
+    return f"{words[0].upper()}{words[1:]} ({name})"
 
 
 def _way(axis: SearchAxis) -> str:
