@@ -244,7 +244,7 @@ def test_lint_tells_place_evidence_and_sentence(tmp_path):
         ),
         "utf-8",
     )
-    honest = "For adults, nodules of 6 mm and more; a radiologist reads every case.\n"
+    honest = "For adults, nodules of 8 mm and more; a radiologist reads every case.\n"
     write(path, honest + "Sensitivity 98 % (95 % CI 90 to 99 %), n = 40 patients.\n")
     done = run("lint", path, "--product", folder, "--evidence", extra, "--json")
     assert done.exit_code == 0, done.output

@@ -85,7 +85,7 @@ def test_weights_and_architecture_are_told_apart(two):
 @pytest.mark.parametrize(
     ("was", "now", "kind"),
     [
-        ("threshold: 0.8", "threshold: 0.7", "threshold"),
+        ("threshold: 0.5", "threshold: 0.7", "threshold"),
         ("min_volume_mm3: 50", "min_volume_mm3: 40", "threshold"),
         ("overlap: 0.125", "overlap: 0.25", "preprocessing"),
         ("spacing_mm: [1.5, 1.5, 2.5]", "spacing_mm: [1, 1, 2.5]", "preprocessing"),
