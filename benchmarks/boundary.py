@@ -1,7 +1,7 @@
 """The boundary search beside random, grid, bisection and straddle at the same budget; coverage.
 
 Four axes: three analytic sets, 200 verdicts a case, F1 against a grid of 10,000 conditions. Two
-axes: the CT example's model on one window of a simulated patient, 40 verdicts, F1 against 400
+axes: the CT example's model on a simulated patient, 40 verdicts, F1 against 400
 conditions, for every pair of axes that the example declares, beside what the best monotone set
 would reach that is told all 400. Coverage: certifications with a known truth. Peers that guess are
 scikit-learn's Gaussian-process classifier.
@@ -14,7 +14,6 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -37,7 +36,7 @@ from analytic_sets import MODELS, Passes, answering, f1, unit_axes  # noqa: E402
 Array = np.ndarray
 CASE = Explored("set/case", "patient", "phantom")
 GRID = np.array(list(itertools.product(np.linspace(0, 1, 10), repeat=4)))
-PATIENTS = 2
+PATIENTS = 1
 """Of the example's validation set, for each pair of axes."""
 
 
@@ -182,17 +181,7 @@ def coverage() -> list[Row]:
 
 # --- the CT example ------------------------------------------------------------------------------
 
-LEVELS, MOST_VERDICTS = 20, 40
-
-
-@dataclass(frozen=True)
-class Window:
-    """One window of the example's model around the smallest nodule that counts of a patient."""
-
-    number: int
-    image: Any
-    reference: Array
-    attributes: dict[str, Any]
+LEVELS, MOST_VERDICTS, LOOKED_AT = 20, 40, 24
 
 
 @cache
@@ -213,72 +202,54 @@ def ct_axes() -> dict[str, SearchAxis]:
 
 
 @lru_cache(maxsize=4)
-def window_of(number: int) -> Window | None:
-    """None for a patient without a nodule that counts. A whole slab would take five times as
-    long."""
-    from limen.data import Geometry, Volume
+def patient_of(number: int) -> Any:
     from limen.data.insilico.chest_patient import CHESTS, simulate_patient
 
-    patient = simulate_patient(CHESTS.seed, number)
-    declaration = ct_model()[0]
-    least = max(c.min_diameter_mm or 0 for c in declaration.criteria)
-    counted = [n for n in patient.nodules if n.diameter_mm >= least]
-    if not counted:
-        return None
-    window = declaration.model.input.patch
-    affine = patient.image.geometry.affine_lps_mm.copy()
-    middle = min(counted, key=lambda n: n.diameter_mm).centre_mm
-    at = np.linalg.solve(affine, [*middle, 1.0])[:3]
-    first = [
-        int(np.clip(c - w // 2, 0, n - w))
-        for c, w, n in zip(at, window, patient.image.geometry.shape, strict=True)
-    ]
-    box = tuple(slice(f, f + w) for f, w in zip(first, window, strict=True))
-    affine[:3, 3] += affine[:3, :3] @ first
-    image = Volume(patient.image.values[box].astype(np.float32), Geometry(affine, window))
-    return Window(number, image, patient.reference.values[box], patient.attributes)
+    return simulate_patient(CHESTS.seed, number)
 
 
-def ct_verdict(number: int, condition: Condition) -> bool | None:
-    """Of the example's criteria, by its model, on one window of a simulated patient."""
+def ct_verdict(number: int, condition: Condition) -> bool:
+    """Of the example's criteria, by its model, on one simulated patient."""
     from limen.data import Case
     from limen.measures import judge, measure_case
     from limen.pipeline.degrade import degrade
 
-    shown = window_of(number)
-    if shown is None:
-        return None
+    patient = patient_of(number)
     declaration, model = ct_model()
     degraded = degrade(
-        shown.image, condition, case=f"validation/sim-{number:04d}",
-        attributes=shown.attributes, nominal={n: a.nominal for n, a in ct_axes().items()},
+        patient.image, condition, case=f"validation/sim-{number:04d}",
+        attributes=patient.attributes, nominal={n: a.nominal for n, a in ct_axes().items()},
     ).image  # fmt: skip
     measured = measure_case(
         model.predict(Case("patient", "patient", image=None, reference=None), degraded).values,
-        shown.reference,
-        shown.image.geometry.affine_lps_mm,
+        patient.reference.values,
+        patient.image.geometry.affine_lps_mm,
         declaration.task,
     )
     return bool(judge(measured, declaration.criteria, declaration.task).passed)
 
 
 def ct_example() -> list[Row]:
-    """Every pair of declared axes, on the first validation patients whose verdict flips before the
-    middle of both: so that the frontier crosses the searched range, and not its farthest corner."""
+    """Every pair of declared axes, on the first validation patients whose verdict flips within
+    three quarters of both: so that the frontier crosses the range, and not its farthest corner."""
     from limen.data.insilico.chest_patient import CHESTS
 
     rows: list[Row] = []
+    pairs = list(itertools.combinations(ct_axes().values(), 2))
+    numbers = CHESTS.numbers("validation")[:LOOKED_AT]
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        for pair in itertools.combinations(ct_axes().values(), 2):
-            middle = {a.name: a.value(0.5) for a in pair}
-            numbers = (
-                n
-                for n in CHESTS.numbers("validation")
-                if ct_verdict(n, {}) and ct_verdict(n, middle) is False
-            )
-            for number in itertools.islice(numbers, PATIENTS):
+        flips = list(pool.map(flips_on, numbers))
+        for k, pair in enumerate(pairs):
+            for number in [n for n, f in zip(numbers, flips, strict=True) if f[k]][:PATIENTS]:
                 rows += one_pair(pool, number, pair)
     return rows
+
+
+def flips_on(number: int) -> list[bool]:
+    pairs = list(itertools.combinations(ct_axes().values(), 2))
+    if not ct_verdict(number, {}):
+        return [False] * len(pairs)
+    return [not ct_verdict(number, {a.name: a.value(0.75) for a in pair}) for pair in pairs]
 
 
 def one_pair(
@@ -296,7 +267,7 @@ def one_pair(
 
     def verdict(_: str, condition: Condition) -> Trial:
         asked.append(condition)
-        return Trial(condition, bool(ask(condition)))
+        return Trial(condition, ask(condition))
 
     frontier = search([CASE], axes, verdict, frontier_trials=MOST_VERDICTS)[0].frontier
     assert frontier is not None
