@@ -266,13 +266,17 @@ _BANDS = ((0.04, 0.16), (0.1, 0.4))
 """Cycles a pixel, of the halved image."""
 
 
+def _half_plane(shape: tuple[int, int]) -> tuple[Array, Array]:
+    """Radius, in cycles a pixel, and direction, 0 to pi, of what a real transform gives, flat."""
+    fx = np.fft.fftfreq(shape[0])[:, None]
+    fy = np.fft.rfftfreq(shape[1])[None]
+    return np.hypot(fx, fy).ravel(), np.mod(np.arctan2(fy, fx), np.pi).ravel()
+
+
 @lru_cache(maxsize=8)
 def _bands(shape: tuple[int, int]) -> list[tuple[Array, Array, Array]]:
     """Of each band: its places in the half plane of frequencies, their direction, and how many."""
-    fx = np.fft.fftfreq(shape[0])[:, None]
-    fy = np.fft.rfftfreq(shape[1])[None]
-    radius = np.hypot(fx, fy).ravel()
-    angle = np.mod(np.arctan2(fy, fx), np.pi).ravel()
+    radius, angle = _half_plane(shape)
     direction = np.minimum((angle / np.pi * _STRIPES).astype(int), _STRIPES - 1)
     found = []
     for low, high in _BANDS:
@@ -311,12 +315,9 @@ _BINS = 720
 @lru_cache(maxsize=8)
 def _spokes(shape: tuple[int, int]) -> tuple[Array, Array, Array, Array, Array]:
     """Places of the half plane of frequencies, their bin of direction, and a narrow window."""
-    fx = np.fft.fftfreq(shape[0])[:, None]
-    fy = np.fft.rfftfreq(shape[1])[None]
-    radius = np.hypot(fx, fy)
+    radius, angle = _half_plane(shape)
     band = np.flatnonzero((radius > 0.22) & (radius < 0.45))
-    angle = np.mod(np.arctan2(np.broadcast_to(fy, radius.shape), fx), np.pi).ravel()[band]
-    direction = np.minimum((angle / np.pi * _BINS).astype(int), _BINS - 1)
+    direction = np.minimum((angle[band] / np.pi * _BINS).astype(int), _BINS - 1)
     counts = np.maximum(np.bincount(direction, minlength=_BINS), 1)
     low = np.flatnonzero((radius > 0.02) & (radius < 0.1))
     ramps = [np.clip(np.minimum(np.arange(n), np.arange(n)[::-1]) / 6, 0, 1) for n in shape]
