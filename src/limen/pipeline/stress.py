@@ -392,12 +392,14 @@ def _untold(subject: Subject, axis: SearchAxis, error: CannotDegrade) -> Margin:
 
 def _untold_in_words(margins: Sequence[Margin], axes: Sequence[SearchAxis]) -> list[str]:
     """Of each axis that some cases cannot be degraded along: how many, and why the first."""
+    from limen.reports.words import count
+
     words = []
     for axis in axes:
         untold = [m for m in margins if m.axis == axis.name and m.kind == "cannot tell"]
         if untold:
             words.append(
-                f"{in_number(len(untold), 'exploration case')} cannot be degraded along "
+                f"{count(len(untold), 'exploration case')} cannot be degraded along "
                 f"{axis.name}; {untold[0].case}: {untold[0].because}."
             )
     return words
@@ -405,17 +407,14 @@ def _untold_in_words(margins: Sequence[Margin], axes: Sequence[SearchAxis]) -> l
 
 def unanswered_in_words(trials: Trials, side: str) -> list[str]:
     """In how many cases the model gave no answer at some degraded image, by reason."""
+    from limen.reports.words import count
+
     counts = Counter(trials.unanswered.values())
     return [
-        f"The model gave no answer on degraded images of {in_number(n, f'{side} case')}, which "
+        f"The model gave no answer on degraded images of {count(n, f'{side} case')}, which "
         f"counts as failing: {why}."
         for why, n in sorted(counts.items())
     ]
-
-
-def in_number(n: int, thing: str) -> str:
-    """As "1 case", "3 cases"."""
-    return f"{n} {thing}{'' if n == 1 else 's'}"
 
 
 def _none(subject: Subject, axes: Sequence[SearchAxis]) -> list[Margin]:

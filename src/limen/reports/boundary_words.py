@@ -135,7 +135,7 @@ def _trust_on(
         if path.reached is None or path.name == TOGETHER:
             continue
         axis = boundary.axis(path.name)
-        found.append(f"{_named(axis)}: {_way(axis)} {axis.text(path.reached[path.name])}.")
+        found.append(f"{_named(axis.name)}: {_way(axis)} {axis.text(path.reached[path.name])}.")
     together = certificate.together(boundary.axes)
     if together:
         parts = [f"{n} {boundary.axis(n).text(v)}" for n, v in together.items()]
@@ -156,14 +156,14 @@ def _not_when(
         where = "as acquired" if limit is None else axis.text(limit)
         word = "below" if axis.worst < axis.nominal else "above"
         if limit is None:
-            found.append(f"{_named(axis)} is worse than {where}: no step beyond is certified.")
+            found.append(f"{_named(axis.name)} is worse than {where}: no step beyond is certified.")
         elif axis.position(limit) >= 1 - 1e-9:
-            found.append(f"{_named(axis)} is {word} {where}: nothing beyond was searched.")
+            found.append(f"{_named(axis.name)} is {word} {where}: nothing beyond was searched.")
         else:
-            found.append(f"{_named(axis)} is {word} {where}.")
+            found.append(f"{_named(axis.name)} is {word} {where}.")
     searched = {axis.name for axis in boundary.axes}
     found += [
-        f"{_named_by(name)} is worse than as acquired: it was not searched."
+        f"{_named(name)} is worse than as acquired: it was not searched."
         for name in declaration.physics
         if name not in searched
     ]
@@ -367,11 +367,7 @@ def _confidence(declaration: Declaration, certificate: Certificate | None) -> st
     )
 
 
-def _named(axis: SearchAxis) -> str:
-    return _named_by(axis.name)
-
-
-def _named_by(name: str) -> str:
+def _named(name: str) -> str:
     known = AXES.get(name)
     if known is None:
         return name
